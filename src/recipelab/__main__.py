@@ -1,0 +1,5 @@
+"""`python -m recipelab`."""
+
+from recipelab.cli import main
+
+raise SystemExit(main())

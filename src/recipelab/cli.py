@@ -1,0 +1,155 @@
+"""The command line: commands to functions, nothing else. What a command needs is imported when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+
+from recipelab import __version__
+
+RECIPE_COMMANDS = {
+    "train": "train one recipe and leave a run record",
+    "check": "check a recipe without running it",
+    "show": "show a model, a schedule or an augmentation: show [model|scheduler|augment] [overrides]",
+}
+RUNS = "list run records as a table"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command. Exit codes: 0 done, 1 the run failed, 2 the request was wrong, 128 + n stopped by signal n."""
+    from recipelab.core.errors import Interrupted, RunError, UserError
+
+    options = _parse(arguments)
+    command: Callable[[argparse.Namespace], int] = options.command
+    try:
+        return command(options)
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except RunError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except Interrupted as error:
+        return 128 + error.signal_number
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Options, and the overrides from wherever between them they stand (argparse takes only one stretch of them)."""
+    parser = _parser()
+    options, rest = parser.parse_known_args(arguments)
+    unknown = [word for word in rest if word.startswith("-") or not hasattr(options, "overrides")]
+    if unknown:
+        parser.error(f"there is no option {unknown[0]}; `recipelab COMMAND --help` lists them")
+    if rest:
+        options.overrides = [*options.overrides, *rest]
+    return options
+
+
+def _parser() -> argparse.ArgumentParser:
+    shape = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(
+        prog="recipelab",
+        description="Train image models by recipe, and find out which ingredient of the recipe matters.",
+        epilog=_choices(),
+        formatter_class=shape,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action="version", version=f"recipelab {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_RecipeParser)
+    handlers = {"train": _train, "check": _check, "show": _show}
+    for name, text in RECIPE_COMMANDS.items():
+        sub = commands.add_parser(name, help=text, description=text, formatter_class=shape, allow_abbrev=False)
+        sub.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as model=resnet20 optimizer.lr=0.05")
+        sub.add_argument(
+            "--config", metavar="FILE|RUN", help="start from a yaml file or a run record, not the defaults"
+        )
+        sub.add_argument(
+            "--config-dir", metavar="DIR", help="your own yaml and modules; they win over the packaged ones"
+        )
+        sub.set_defaults(command=handlers[name])
+        if name == "show":
+            sub.add_argument("--to", metavar="DIR", default=".", help="folder for the pictures (default: here)")
+        else:
+            sub.add_argument("--cfg", choices=["job"], help="print the complete recipe and stop")
+        if name == "train":
+            sub.add_argument("--quiet", action="store_true", help="print nothing; the record's train.log has it all")
+    runs = commands.add_parser("runs", help=RUNS, description=RUNS)
+    runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
+    runs.set_defaults(command=_runs)
+    return parser
+
+
+def _choices() -> str:
+    from recipelab.config.tree import groups
+
+    lines = ["groups and choices (GROUP=CHOICE):"]
+    lines += [f"  {name:<10} {' '.join(choices)}" for name, choices in groups().items()]
+    lines += ["", "recipelab train --help lists the keys of the sections; example:"]
+    lines += ["  recipelab train model=resnet20 data=cifar10 scheduler=cosine trainer.epochs=200"]
+    return "\n".join(lines)
+
+
+class _RecipeParser(argparse.ArgumentParser):
+    """A command; the help of one over a recipe goes on with every group, choice and key."""
+
+    def format_help(self) -> str:
+        if self.get_default("command") is _runs:
+            return super().format_help()
+        from recipelab.config.describe import keys
+
+        return f"{super().format_help()}\n{_choices()}\n\n{keys()}\n"
+
+
+def _ask(options: argparse.Namespace, overrides: Sequence[str]):  # type: ignore[no-untyped-def]
+    from recipelab.commands.ask import Ask
+
+    return Ask(tuple(overrides), options.config, options.config_dir)
+
+
+def _print_recipe(options: argparse.Namespace) -> int:
+    import yaml
+
+    recipe = _ask(options, options.overrides).recipe()
+    print(yaml.safe_dump(recipe.config, sort_keys=False, allow_unicode=True, width=120), end="")
+    return 0
+
+
+def _train(options: argparse.Namespace) -> int:
+    if options.cfg:
+        return _print_recipe(options)
+    from recipelab.commands.train import train
+
+    train(*options.overrides, config=options.config, config_dir=options.config_dir, quiet=options.quiet)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    if options.cfg:
+        return _print_recipe(options)
+    from recipelab.commands.check import check_command
+
+    check_command(_ask(options, options.overrides))
+    return 0
+
+
+def _show(options: argparse.Namespace) -> int:
+    from recipelab.commands.show import show
+
+    parts = [word for word in options.overrides if "=" not in word]
+    show(_ask(options, [word for word in options.overrides if "=" in word]), parts, options.to)
+    return 0
+
+
+def _runs(options: argparse.Namespace) -> int:
+    from recipelab.commands.runs import runs
+
+    runs(options.folder)
+    return 0

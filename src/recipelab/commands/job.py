@@ -1,0 +1,81 @@
+"""A job: everything about a run that is known before its record is written. Whatever can be refused is refused here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from recipelab.commands.ask import Ask
+from recipelab.commands.debug import DEBUG, one_batch
+from recipelab.commands.resume import Resumed, find_unfinished, open_resumed
+from recipelab.config.check import Recipe
+from recipelab.config.facts import gather
+from recipelab.config.identity import recipe_hash
+from recipelab.core.facts import Facts
+from recipelab.data.pool import Pool
+from recipelab.data.splits import split
+from recipelab.data.statistics import channel_statistics
+from recipelab.loop.device import Execution, resolve
+from recipelab.loop.load_run import read_weights
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe with its data, ready to run.
+
+    pools: train, val, test. digests: content of each split, and of initial weights. resumed: the record to go on
+    with, or None.
+    """
+
+    recipe: Recipe
+    facts: Facts
+    pools: dict[str, Pool]
+    digests: dict[str, str]
+    execution: Execution
+    resumed: Resumed | None = None
+
+    @property
+    def seed(self) -> int:
+        """The run's seed, drawn by now."""
+        assert self.recipe.run.seed is not None
+        return self.recipe.run.seed
+
+    @property
+    def recipe_hash(self) -> str:
+        """Identity of what is trained."""
+        return recipe_hash(self.recipe.config, self.digests)
+
+
+def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
+    """Compose, check, read and split the data, resolve every `auto`. Writes nothing but a cache of decoded images."""
+    ask = replace(ask, overrides=(*DEBUG.get(ask.value("trainer.debug") or "", ()), *ask.overrides))
+    resumed = open_resumed(ask)
+    recipe = resumed.recipe if resumed else ask.recipe()
+    for name in recipe.composed.shadowed:
+        say(f"{ask.config_dir}: {name} stands before the packaged file of that name")
+    source = recipe.slots["data"].build()
+    facts = gather(recipe.data, source.facts())
+    recipe = recipe.with_facts(facts)
+    execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim)
+    pools = _split(recipe, source, say)
+    if facts.mean is None or facts.std is None:
+        mean, std = channel_statistics(pools["train"].images)
+        facts = replace(facts, mean=facts.mean or mean, std=facts.std or std)
+    digests = {name: pool.digest() for name, pool in pools.items()}
+    if recipe.trainer.init_from:
+        digests["init"] = read_weights(recipe.trainer.init_from).digest
+    job = Job(recipe, facts, pools, digests, execution, resumed)
+    if recipe.trainer.resume == "auto" and (found := find_unfinished(ask, recipe, job.recipe_hash, say)):
+        again = resolve(found.trainer, input_dim=facts.input_dim)
+        job = replace(job, recipe=found.recipe.with_facts(facts), execution=again, resumed=found)
+    if job.resumed:
+        job.resumed.refuse_other_data(digests)
+    return replace(job, recipe=job.recipe.with_seed())
+
+
+def _split(recipe: Recipe, source: Any, say: Callable[[str], None]) -> dict[str, Pool]:
+    """The splits of the recipe; for debug=overfit one batch in place of them all."""
+    keys = ("val_split", "test_split", "split_seed", "folds", "fold", "protocol", "limit")
+    pools = split(*source.load(say), **{key: getattr(recipe.data, key) for key in keys})
+    return one_batch(pools, recipe.trainer.batch_size) if recipe.trainer.debug == "overfit" else pools

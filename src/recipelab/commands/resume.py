@@ -1,0 +1,122 @@
+"""Going on with a record: what may change, what is taken from it, and where the training stands."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from recipelab.commands.ask import Ask, key_of
+from recipelab.config.check import Recipe
+from recipelab.config.compose import PRESETS
+from recipelab.config.identity import RESUMABLE_KEYS, changed_keys
+from recipelab.config.schema import Trainer
+from recipelab.core.errors import UserError
+from recipelab.loop.fit import Best
+from recipelab.loop.plan import Plan
+from recipelab.loop.state import State, from_checkpoint
+from recipelab.loop.step import TrainStep
+from recipelab.loop.views import Views
+from recipelab.records.listing import list_records
+from recipelab.records.record import Record
+
+
+@dataclass
+class Resumed:
+    """A record to go on with.
+
+    recipe: its own, with what the command changed. trainer: with every `auto` as the record resolved it.
+    changed: keys whose value differs from the record's; with any, the run is no longer bitwise the uninterrupted one.
+    """
+
+    record: Record
+    recipe: Recipe
+    trainer: Trainer
+    changed: dict[str, tuple[Any, Any]]
+    notes: list[str] = field(default_factory=list)
+
+    def refuse_other_data(self, digests: Mapping[str, str]) -> None:
+        """Raise UserError when the data are no longer those that the record was trained on."""
+        recorded = {name: part["sha256"] for name, part in self.record.environment()["splits"].items()}
+        other = [name for name, sha in recorded.items() if digests.get(name) != sha]
+        if other:
+            raise UserError(
+                f"the data have changed since {self.record.path} was begun (split {', '.join(other)}):"
+                " a run cannot go on with other data\n  begin a new run, or put the data back"
+            )
+
+    def restore(self, train: TrainStep, views: Views, best: Best, plan: Plan, identity: Mapping[str, str]) -> State:
+        """Put the training where the record's last checkpoint left it, and cut its metrics back to there."""
+        recorded = self.record.result().get("fingerprint")
+        if recorded != identity["fingerprint"]:
+            self.notes.append("executed differently (other machine, versions or devices)")
+        if "last" not in self.record.checkpoints():
+            self.record.metrics.truncate(0)
+            return State()
+        checkpoint = self.record.load_checkpoint("last")
+        state = from_checkpoint(checkpoint, train, views)
+        if state.step > plan.total:
+            raise UserError(f"{self.record.path} has taken {state.step} steps, more than the {plan.total} asked for")
+        self.record.metrics.truncate(state.row_step)
+        if "best" in self.record.checkpoints():
+            found = self.record.load_checkpoint("best")["best"]
+            best.step, best.value, best.nll = found["step"], found["value"], found["nll"]
+        return state
+
+    def history(self, state: State) -> list[dict[str, Any]]:
+        """The record's list of resumes, this one added."""
+        entry = {
+            "step": state.step,
+            "bitwise": not self.changed and not self.notes,
+            "changed": {key: list(values) for key, values in self.changed.items()},
+            "notes": self.notes,
+        }
+        return [*self.record.result().get("resumed", []), entry]
+
+
+def open_resumed(ask: Ask) -> Resumed | None:
+    """The record that `trainer.resume=PATH` names, with the command's overrides on its recipe; None without a path."""
+    path = ask.value("trainer.resume")
+    if path in (None, "auto", "null"):
+        return None
+    if ask.config:
+        raise UserError("--config and trainer.resume both name a recipe to start from: give one of them")
+    return _resumed(ask, Record.open(Path(path.strip("'\""))))
+
+
+def find_unfinished(ask: Ask, recipe: Recipe, wanted: str, say: Callable[[str], None]) -> Resumed | None:
+    """The newest unfinished record under `output` of the same recipe, data and, when one is asked for, seed."""
+    seed = recipe.run.seed
+    fitting = [
+        row
+        for row in list_records(Path(recipe.run.output))
+        if row.get("recipe_hash") == wanted
+        and row["status"] in ("interrupted", "failed")
+        and seed in (None, row["seed"])
+    ]
+    if not fitting:
+        say(f"resume=auto: no unfinished record of this recipe under {recipe.run.output}; beginning a new one")
+        return None
+    newest = max(fitting, key=lambda row: str(row["created"]))
+    say(f"resume=auto: going on with {newest['path']}")
+    words = tuple(o for o in ask.overrides if key_of(o) not in PRESETS)  # the recipe is the same: presets are in it
+    return _resumed(replace(ask, overrides=words, config=None), Record.open(Path(newest["path"])))
+
+
+def _resumed(ask: Ask, record: Record) -> Resumed:
+    recorded = record.config()
+    recipe = ask.recipe(base=record.path, without=["trainer.resume"])
+    changed = changed_keys(recorded, recipe.config)
+    refused = {key: values for key, values in changed.items() if key not in RESUMABLE_KEYS}
+    if refused:
+        lines = "".join(f"\n  {key}: recorded {old!r}, asked for {new!r}" for key, (old, new) in refused.items())
+        raise UserError(
+            f"{record.path} was begun with another recipe; a resumed run may change only"
+            f" {', '.join(sorted(RESUMABLE_KEYS))}, logger and output:{lines}\n  for a new recipe begin a new run"
+        )
+    if record.status() == "finished" and not changed:
+        raise UserError(f"{record.path} is finished: to train on, give a longer trainer.epochs or trainer.steps")
+    resolved = record.environment()["resolved"]
+    kept = {k: v for k, v in resolved.items() if f"trainer.{k}" not in changed}
+    return Resumed(record, recipe, replace(recipe.trainer, **kept), changed)

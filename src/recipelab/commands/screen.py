@@ -1,0 +1,149 @@
+"""What a run shows while it trains, and what it leaves at each row: the record first, then loggers and terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from recipelab.core.facts import Facts
+from recipelab.loggers.guard import Guarded
+from recipelab.loop.device import Execution
+from recipelab.loop.plan import Plan
+from recipelab.loop.state import State
+from recipelab.models.summary import Summary
+from recipelab.records.log import Log
+from recipelab.records.record import Record
+
+Row = dict[str, float | int | None]
+
+
+class Screen:
+    """The loop's writer: rows and checkpoints into the record, the same rows to the logger, a line to the terminal.
+
+    progress: show a bar (epoch, images/s, loss, time left) on standard error.
+    """
+
+    def __init__(self, record: Record, log: Log, logger: Guarded | None, plan: Plan, *, progress: bool) -> None:
+        self.record, self.log, self.logger, self.plan = record, log, logger, plan
+        self.bar = _bar() if progress else None
+        self.task: Any = None
+        self.best: float | None = None
+
+    def __enter__(self) -> Screen:
+        if self.bar is not None:
+            self.bar.start()
+            self.task = self.bar.add_task("training", total=self.plan.total, speed="", loss="")
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+        if self.bar is not None:
+            self.bar.stop()
+
+    def row(self, row: Row) -> None:
+        """Write a row of metrics; the record's file before anything that may fail."""
+        self.record.metrics.append(row)
+        if self.logger is not None:
+            self.logger.log(row, int(row["step"] or 0))
+        progress = {"epoch": row["epoch"], "step": row["step"], "total_steps": self.plan.total}
+        self.record.update_result(progress=progress)
+        self.log(row_line(row, self.plan))
+
+    def checkpoint(self, name: str, content: dict[str, Any]) -> None:
+        """Write a checkpoint, whole or not at all."""
+        self.record.save_checkpoint(name, content)
+
+    def progress(self, state: State, plan: Plan, loss: float | None) -> None:
+        """Move the bar."""
+        if self.bar is None:
+            return
+        in_epoch = plan.samples_seen(state.step) - (math.ceil(state.step / plan.steps_per_epoch) - 1) * plan.samples
+        self.bar.update(
+            self.task,
+            completed=state.step,
+            description=f"epoch {math.ceil(state.step / plan.steps_per_epoch)}/{epochs_of(plan)}",
+            speed=f"{in_epoch / state.epoch_seconds:,.0f} img/s" if state.epoch_seconds else "",
+            loss="" if loss is None else f"loss {loss:.3f}",
+        )
+
+
+def _bar() -> Progress:
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %  {task.fields[speed]}  {task.fields[loss]} "),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+        console=Console(stderr=True),
+        refresh_per_second=4,
+        transient=True,
+    )
+
+
+def wants_bar(asked: bool | str) -> bool:
+    """Whether to show a progress bar: as asked, or by whether standard error is a terminal."""
+    return sys.stderr.isatty() if asked == "auto" else bool(asked)
+
+
+def epochs_of(plan: Plan) -> str:
+    """The length of a plan in epochs, such as 12 or 1.5."""
+    return f"{plan.total / plan.steps_per_epoch:.4g}"
+
+
+def row_line(row: Mapping[str, Any], plan: Plan) -> str:
+    """One line for the terminal: where the training is, its loss and accuracy, validation of every view, speed."""
+    parts = [f"epoch {row['epoch']:.4g}/{epochs_of(plan)}", f"step {row['step']}", f"lr {row['lr']:.4g}"]
+    parts.append(f"train loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.2%}")
+    views = [
+        k.removeprefix("val_").removesuffix("_accuracy")
+        for k in row
+        if k.startswith("val_") and k.endswith("_accuracy")
+    ]
+    parts += [f"val {'' if view == 'raw' else view + ' '}{row[f'val_{view}_accuracy']:.2%}" for view in views]
+    if row["images_per_second"]:
+        parts.append(f"{row['images_per_second']:,.0f} img/s")
+    return "  ".join(parts)
+
+
+def say_opening(
+    say: Callable[[str], None], execution: Execution, facts: Facts, sizes: Mapping[str, int], plan: Plan, model: Summary
+) -> None:
+    """The lines at the start: data, model, length, execution, seed."""
+    size = "x".join(str(s) for s in facts.image_size)
+    say(
+        f"data: {', '.join(f'{name} {count:,}' for name, count in sizes.items())}; {facts.num_classes} classes, "
+        f"{size}, {facts.input_channels} channel{'s' if facts.input_channels > 1 else ''}"
+    )
+    say(f"model: {model.type}, {model.parameters:,} parameters, {model.flops / 1e6:,.1f} MFLOP an image")
+    effective = plan.batch_size * plan.accumulate
+    say(f"training: {epochs_of(plan)} epochs, {plan.total:,} steps of {effective} samples")
+    on = [name for name in ("compile", "channels_last", "deterministic", "cudnn_benchmark") if getattr(execution, name)]
+    say(f"execution: {execution.accelerator}, {execution.precision}, {execution.threads} threads, {', '.join(on)}")
+
+
+def result_table(result: Mapping[str, Any], protocol: str) -> Table:
+    """The end's table: a row a checkpoint and view, accuracy and NLL on each split; the headline is marked."""
+    splits = [split for split in ("train", "val", "test") if split in result]
+    note = " (protocol test_as_val: selection saw the test split)" if protocol == "test_as_val" else ""
+    table = Table(title=f"results{note}", title_justify="left")
+    table.add_column("checkpoint")
+    table.add_column("view")
+    for split in splits:
+        table.add_column(f"{split} accuracy", justify="right")
+        table.add_column(f"{split} NLL", justify="right")
+    head = result["headline"]
+    for checkpoint, views in result[splits[0]].items():
+        for view in views:
+            cells = []
+            for split in splits:
+                metrics = result[split][checkpoint][view]
+                cells += [f"{metrics['accuracy']:.2%}", f"{metrics['nll']:.4f}"]
+            chosen = (head["checkpoint"], head["view"]) == (checkpoint, view)
+            table.add_row(checkpoint, view, *cells, style="bold" if chosen else None)
+    return table

@@ -1,0 +1,217 @@
+"""`recipelab train`: the story of one run, top to bottom."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from recipelab.commands.ask import Ask
+from recipelab.commands.assemble import Parts, assemble, compile_model
+from recipelab.commands.debug import profiled
+from recipelab.commands.job import Job, prepare
+from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
+from recipelab.config.identity import fingerprint_hash
+from recipelab.core.errors import Interrupted, RunError, UserError
+from recipelab.loggers.guard import Guarded
+from recipelab.loop.device import applied, fingerprint
+from recipelab.loop.fit import Best, Training
+from recipelab.loop.load_run import Run, load_run
+from recipelab.loop.lockbox import open_lockbox
+from recipelab.loop.signals import StopRequest
+from recipelab.loop.state import State
+from recipelab.records.environment import describe
+from recipelab.records.log import Log
+from recipelab.records.record import Record
+from recipelab.records.resources import ResourceSampler
+
+
+def train(*overrides: str, config: str | None = None, config_dir: str | None = None, quiet: bool = False) -> Run:
+    """Train one recipe and leave its record; the same as `recipelab train`.
+
+    overrides: such as "model=resnet20", "trainer.epochs=10". config: a yaml file or record to start from.
+    config_dir: a folder of the user's own yaml and modules. quiet: print nothing (the record's log has it all).
+    Returns the run. Raises UserError before anything is written, RunError when a run cannot go on, Interrupted when
+    it was asked to stop.
+    """
+    ask = Ask(tuple(overrides), config, config_dir)
+    log = Log(quiet=quiet)
+    job = prepare(ask, log)
+    with applied(job.execution), StopRequest() as stop:
+        parts = assemble(job, stop)  # the last step that may refuse the recipe; nothing is written before it
+        if reason := compile_model(job, parts):
+            log(f"torch.compile could not be used; the run goes on without: {reason}")
+            job = replace(job, execution=replace(job.execution, compile=False))
+        record = open_record(job, log)
+        again = " ".join(["recipelab train", *ask.words(), f"trainer.resume={record.path}"])
+        with record, _resources(record, job) as resources, _ending(record, log, again):
+            result = _run(job, parts, record, log, again)
+            record.update_result(**result, **_peaks(resources), status="finished")
+            log.table(result_table(result, job.recipe.data.protocol))
+            log(f"record: {record.path}")
+    return load_run(record.path, config_dir=config_dir)
+
+
+def open_record(job: Job, log: Log) -> Record:
+    """The record of the run, locked: the resumed one, or a new one under `output`."""
+    recipe = job.recipe
+    if job.resumed:
+        record = job.resumed.record
+        record.lock()
+    else:
+        name = f"{datetime.now():%Y%m%d-%H%M%S}_{recipe.slots['data'].name}_{recipe.slots['model'].name}_s{job.seed}"
+        record = Record.create(Path(recipe.run.output), name.lower())
+    log.attach(record.path / "train.log")
+    return record
+
+
+def _run(job: Job, parts: Parts, record: Record, log: Log, again: str) -> dict[str, Any]:
+    """From the record's first lines to the result: describe, restore, train, open the lockbox."""
+    began = time.perf_counter()
+    identity = _describe(job, parts, record)
+    best = Best(job.recipe.run.select_metric, job.recipe.run.select_view)
+    state = job.resumed.restore(parts.step, parts.views, best, parts.plan, identity) if job.resumed else State()
+    if job.resumed:
+        record.update_result(resumed=job.resumed.history(state))
+        log(
+            f"resumed at step {state.step}"
+            + (f"; changed: {', '.join(job.resumed.changed)}" if job.resumed.changed else "")
+        )
+    sizes = {name: len(pool) for name, pool in job.pools.items()}
+    say_opening(log, job.execution, job.facts, sizes, parts.plan, parts.summary)
+    log(f"seed: {job.seed}")
+
+    logger = _logger(job, record, log)
+    with Screen(record, log, logger, parts.plan, progress=wants_bar(job.recipe.run.progress)) as screen:
+        training = Training(
+            plan=parts.plan,
+            state=state,
+            train=parts.step,
+            views=parts.views,
+            loader=parts.epochs,
+            validate=lambda twin: parts.measure(twin, "val"),
+            writer=screen,
+            best=best,
+            stop=parts.stop,
+            identity={"facts": _plain_facts(job), **identity},
+        )
+        profile = job.recipe.trainer.debug == "profile"
+        done = profiled(training.run, record.path, log) if profile else training.run()
+        found = _lockbox(job, parts, record) if done else None
+    if found is None:
+        raise Interrupted(parts.stop.signal_number or 0, again)
+    result = _result(job, state, parts, found, time.perf_counter() - began)
+    if logger is not None:
+        logger.close({**record.result(), **result})
+    return result
+
+
+def _describe(job: Job, parts: Parts, record: Record) -> dict[str, str]:
+    """Write recipe, environment and headings into the record. Returns the two identities."""
+    environment = describe()
+    execution = fingerprint(job.execution, environment, parts.step.optimizer.defaults.get("fused"))
+    identity = {"recipe_hash": job.recipe_hash, "fingerprint": fingerprint_hash(execution)}
+    record.write_config(job.recipe.config)
+    record.write_environment(
+        {
+            **environment,
+            "execution": execution,
+            "resolved": job.execution.overrides(),
+            "facts": _plain_facts(job),
+            "splits": {name: {"samples": len(p), "sha256": job.digests[name]} for name, p in job.pools.items()},
+            "shadowed": list(job.recipe.composed.shadowed),
+        }
+    )
+    record.update_result(
+        status="running",
+        reason=None,
+        **identity,
+        model=job.recipe.slots["model"].name,
+        data=job.recipe.slots["data"].name.lower(),
+        seed=job.seed,
+        epochs=parts.plan.total / parts.plan.steps_per_epoch,
+        protocol=job.recipe.data.protocol,
+        select=job.recipe.run.select,
+        parameters=parts.summary.parameters,
+        flops=parts.summary.flops,
+    )
+    return identity
+
+
+def _lockbox(job: Job, parts: Parts, record: Record) -> dict[str, Any] | None:
+    """Last and best, every view, on every split that may be opened; None when stopped on the way."""
+    checkpoints = {name: record.load_checkpoint(name) for name in ("last", "best") if name in record.checkpoints()}
+    weights = {name: {"raw": content["model"], **content["views"]} for name, content in checkpoints.items()}
+    steps = {name: content["step"] for name, content in checkpoints.items()}
+    splits = ["train", "val", *(["test"] if job.recipe.run.lockbox == "end" else [])]
+    return open_lockbox(weights, steps, parts.views.load_state, parts.measure, splits)
+
+
+def _result(job: Job, state: State, parts: Parts, found: dict[str, Any], seconds: float) -> dict[str, Any]:
+    """What result.json holds at the end of a run, beyond its headings."""
+    run = job.recipe.run
+    opened = "test" in found
+    split, checkpoint = ("test" if opened else "val"), (run.select if run.select in found["val"] else "last")
+    headline = {"checkpoint": checkpoint, "view": run.select_view, "split": split}
+    headline["accuracy"] = found[split][checkpoint][run.select_view]["accuracy"]
+    return {
+        **found,
+        "headline": headline,
+        "lockbox": {"policy": run.lockbox, "opened": int(opened)},
+        "seconds": state.seconds,
+        "total_seconds": state.total_seconds + seconds,
+        "images_per_second": parts.plan.samples_seen(state.step) / state.seconds if state.seconds else None,
+    }
+
+
+def _plain_facts(job: Job) -> dict[str, Any]:
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(job.facts).items()}
+
+
+def _logger(job: Job, record: Record, log: Log) -> Guarded | None:
+    if "logger" not in job.recipe.slots:
+        return None
+    logger = Guarded(job.recipe.slots["logger"].build(), log)
+    logger.open(record.path, job.recipe.config)
+    return logger
+
+
+@contextlib.contextmanager
+def _resources(record: Record, job: Job) -> Iterator[ResourceSampler]:
+    """Sample memory, utilisation and power beside the run."""
+    device = "cuda:0" if job.execution.accelerator == "cuda" else "cpu"
+    sampler = ResourceSampler(record.path / "resources.csv", device=device)
+    sampler.start()
+    try:
+        yield sampler
+    finally:
+        sampler.stop()
+
+
+def _peaks(resources: ResourceSampler) -> dict[str, Any]:
+    return {f"peak_{name}": value for name, value in resources.peak().items()}
+
+
+@contextlib.contextmanager
+def _ending(record: Record, log: Log, again: str) -> Iterator[None]:
+    """Whatever ends the run, the record says how."""
+    try:
+        yield
+    except Interrupted as stopped:
+        record.update_result(status="interrupted", reason=f"signal {stopped.signal_number}")
+        log(f"interrupted; go on with: {again}")
+        raise
+    except KeyboardInterrupt:
+        record.update_result(status="interrupted", reason="ended at once by a second Ctrl-C")
+        raise
+    except Exception as error:
+        known = isinstance(error, (RunError, UserError))
+        reason = str(error) if known else f"{type(error).__name__}: {error}"
+        with contextlib.suppress(RunError):  # a full disk may refuse this, too
+            record.update_result(status="failed", reason=reason)
+        log(f"failed: {reason}")
+        raise

@@ -1,0 +1,160 @@
+"""The check: a composed recipe becomes a complete, typed one, or one clear error before any work.
+
+Unknown key, wrong type, value out of range, technique that does not apply, contradiction of the data: all are found
+here, against the typed sections and the signatures of the targets. Nothing is built.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from recipelab.config.compose import PRESETS, TOP_KEYS, Composed
+from recipelab.config.schema import OPTIONAL_SECTIONS, SECTIONS, Averaging, Data, Run, Sam, Trainer
+from recipelab.config.slots import SLOTS, Schema, fill, locate, schema_of
+from recipelab.core.durations import parse
+from recipelab.core.errors import UserError, did_you_mean
+from recipelab.core.facts import Facts
+
+SHARED_DATA = schema_of(Data)
+FACTS = frozenset({f.name for f in fields(Facts)} | {"input_dim"})
+
+
+@dataclass(frozen=True)
+class Bound:
+    """A slot's target with its checked keywords.
+
+    kwargs: every keyword but those that facts of the data fill; `with_facts` adds them.
+    """
+
+    target: Callable[..., Any]
+    schema: Schema
+    kwargs: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The target's own name, for messages."""
+        return getattr(self.target, "__name__", str(self.target))
+
+    def build(self, *supplied: Any) -> Any:
+        """Call the target with what the loop supplies and the recipe's keywords."""
+        return self.target(*supplied, **self.kwargs)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """A complete, checked recipe.
+
+    config: plain containers with every default filled in, less the facts of the data; what config.yaml holds.
+    slots: slot name -> Bound; an empty optional slot is absent.
+    """
+
+    config: dict[str, Any]
+    run: Run
+    trainer: Trainer
+    data: Data
+    averaging: Averaging | None
+    sam: Sam | None
+    slots: dict[str, Bound]
+    composed: Composed
+
+    def with_facts(self, facts: Facts) -> Recipe:
+        """The recipe with facts injected into every slot that names them; refuses a key that contradicts them."""
+        known = facts.injectable()
+        slots = {
+            name: bound
+            if name == "data"
+            else replace(bound, kwargs=fill(name, bound.kwargs, bound.schema, facts=known, what=bound.name))
+            for name, bound in self.slots.items()
+        }
+        return replace(self, slots=slots)
+
+    def with_seed(self) -> Recipe:
+        """The recipe with a seed: its own, or one drawn now when it has none."""
+        if self.run.seed is not None:
+            return self
+        seed = secrets.randbelow(2**32)
+        return replace(self, run=replace(self.run, seed=seed), config={**self.config, "seed": seed})
+
+
+def check(composed: Composed) -> Recipe:
+    """Check a composed recipe. Raises UserError naming the key, the nearest valid name and the fix."""
+    given = {key: value for key, value in composed.config.items() if key not in PRESETS}
+    known = (*TOP_KEYS, *SLOTS, *SECTIONS)
+    for key in given:
+        if key not in known:
+            raise UserError(f"{key} is not a key of a recipe{did_you_mean(key, known)}")
+    run = Run(**fill("", {key: given[key] for key in TOP_KEYS if key in given}, schema_of(Run)))
+    sections = {name: _section(name, given.get(name)) for name in SECTIONS}
+    slots = {name: bound for name in SLOTS if (bound := _slot(name, given.get(name), composed)) is not None}
+    data = _shared_data(given["data"])
+    trainer = _cross_check(run, sections["trainer"], sections["averaging"], data)
+    config: dict[str, Any] = asdict(run)
+    for name, bound in slots.items():
+        shared = asdict(data) if name == "data" else {}
+        config[name] = {"_target_": given[name]["_target_"], **shared, **bound.kwargs}
+    config["trainer"] = asdict(trainer)
+    config.update({name: asdict(sections[name]) for name in OPTIONAL_SECTIONS if sections[name] is not None})
+    return Recipe(config, run, trainer, data, sections["averaging"], sections["sam"], slots, composed)
+
+
+def view_names(averaging: Averaging | None) -> list[str]:
+    """The views of a recipe: the raw weights, then ema_<decay> for each average."""
+    return ["raw", *(f"ema_{decay}" for decay in (averaging.decays if averaging else []))]
+
+
+def _section(name: str, node: Any) -> Any:
+    if name in OPTIONAL_SECTIONS and not node:
+        return None
+    if node is not None and not isinstance(node, Mapping):
+        raise UserError(f"{name}={node!r}: a section with keys is expected, such as {name}.KEY=VALUE")
+    kind = SECTIONS[name]
+    return kind(**fill(name, node or {}, schema_of(kind)))
+
+
+def _shared_data(node: Mapping[str, Any]) -> Data:
+    return Data(**fill("data", {k: v for k, v in node.items() if k in SHARED_DATA.parameters}, SHARED_DATA))
+
+
+def _slot(name: str, node: Any, composed: Composed) -> Bound | None:
+    slot = SLOTS[name]
+    if node is not None and not isinstance(node, Mapping):
+        raise UserError(f"{name}={node!r}: a slot with a _target_ is expected")
+    if not node:
+        if slot.optional:
+            return None
+        raise UserError(f"the recipe has no {name}: give {name}=CHOICE, or {name}._target_=my_module.MyClass")
+    if "_target_" not in node:
+        empty = ", which is set to none" if slot.optional else ""
+        raise UserError(f"{name}.{next(iter(node))} has nothing to apply to{empty}: choose one, {name}=CHOICE")
+    target = locate(name, node["_target_"], trusted=composed.trusted, own=composed.own)
+    schema = schema_of(target, slot.supplied)
+    bound = Bound(target, schema, {})
+    own = {key: value for key, value in node.items() if key != "_target_"}
+    if name == "data":  # keys that every data slot shares are checked beside the slot's own
+        everything = Schema({**SHARED_DATA.parameters, **schema.parameters}, schema.open)
+        filled = fill(name, own, everything, what=bound.name)
+        keep = {k: v for k, v in filled.items() if k in schema.parameters or k not in SHARED_DATA.parameters}
+        return replace(bound, kwargs=keep)
+    return replace(bound, kwargs=fill(name, own, schema, later=FACTS, what=bound.name))
+
+
+def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: Data) -> Trainer:
+    """What no single key can tell. Returns the trainer section with `steps` standing in for `epochs`."""
+    for key in ("evaluate_every", "checkpoint_every"):
+        if parse(getattr(trainer, key), f"trainer.{key}")[0] <= 0:
+            raise UserError(f"trainer.{key}={getattr(trainer, key)}: a period must be longer than nothing")
+    for moment in trainer.checkpoint_at:
+        if not isinstance(moment, int):
+            parse(moment, "trainer.checkpoint_at")
+    if trainer.epochs is None and trainer.steps is None:
+        raise UserError("a training needs a length: give trainer.epochs=N or trainer.steps=N")
+    if data.folds is not None and data.fold >= data.folds:
+        raise UserError(f"data.fold={data.fold}: with data.folds={data.folds} the folds are 0 to {data.folds - 1}")
+    views = view_names(averaging)
+    if run.select_view not in views:
+        hint = did_you_mean(run.select_view, views)
+        raise UserError(f"select_view={run.select_view}: the views of this recipe are {', '.join(views)}{hint}")
+    return replace(trainer, epochs=None) if trainer.steps is not None else trainer

@@ -1,0 +1,132 @@
+"""The typed sections: what the loop itself must understand. Every other key belongs to the signature of a slot.
+
+A field's annotation is its check (pydantic, strict), its default the published or usual one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+Auto = Literal["auto"]
+MAX_SEED = 2**32 - 1
+"""Seeds are 32 bits: torch's CPU generator uses no more."""
+Count = Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trainer:
+    """How long, in what portions, and how a training is executed. Durations: 5ep, 300st, 10%."""
+
+    epochs: Count | None = 200
+    """Passes over the training split; ignored in favour of `steps` when that is given."""
+    steps: Count | None = None
+    """Optimizer steps of the whole training, instead of epochs."""
+    batch_size: Count = 128
+    """Samples of one forward and backward on one device."""
+    accumulate: Count = 1
+    """Batches per optimizer step: the effective batch is batch_size x accumulate."""
+    eval_batch_size: Count = 1000
+    """Samples of one forward in evaluation; changes no result beyond rounding."""
+    evaluate_every: str = "1ep"
+    """How often the validation split is evaluated; the end of the training always is."""
+    checkpoint_every: str = "1ep"
+    """How often last.pt is written."""
+    checkpoint_at: list[str | int] = field(default_factory=list)
+    """Further steps at which a checkpoint is kept under its own name (step_N.pt)."""
+    gradient_clip: Annotated[float, Gt(0)] | None = None
+    """Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_)."""
+    precision: Literal["auto", 32, "32", "bf16-mixed", "16-mixed"] = "auto"
+    """auto: bf16-mixed where the hardware computes bf16, else 32."""
+    accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    devices: Count | Auto = "auto"
+    """Processes of one training, one device each; auto is one."""
+    threads: Count | Auto = "auto"
+    """CPU threads of one process; auto: the cores this process may use."""
+    compile: bool | Auto = "auto"
+    """torch.compile; auto: on for CUDA, off for CPU, where a short run does not earn its cost back."""
+    channels_last: bool | Auto = "auto"
+    """Memory format; auto: on for images (two spatial dimensions)."""
+    cudnn_benchmark: bool | Auto = "auto"
+    """Let cuDNN choose kernels by timing; auto: on for CUDA unless deterministic."""
+    deterministic: bool | Auto = "auto"
+    """torch's deterministic algorithms; auto: on for CPU, where they cost nothing, off for CUDA."""
+    resume: str | None = None
+    """A record to go on with, or auto: the newest unfinished one under `output` with the same recipe."""
+    init_from: str | None = None
+    """A record or checkpoint whose weights the training starts from; nothing else is taken over."""
+    debug: Literal["fast", "overfit", "profile"] | None = None
+    """fast: a few steps through every stage. overfit: one batch until it is learnt. profile: torch's profiler."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Data:
+    """What every data slot shares: declared facts, and how the data are split. The rest is the slot's own."""
+
+    task: Literal["classification"] = "classification"
+    num_classes: Annotated[int, Ge(2)] | None = None
+    input_channels: Count | None = None
+    image_size: Count | list[Count] | Auto | None = None
+    """Spatial sizes [height, width]; one number for a square."""
+    mean: list[float] | None = None
+    """Per channel, of images scaled to [0, 1]; measured on the training split when not given."""
+    std: list[Annotated[float, Gt(0)]] | None = None
+    class_names: list[str] | None = None
+    val_split: Annotated[float, Gt(0), Lt(1)] = 0.1
+    """Share of the training data held out for validation (stratified)."""
+    test_split: Annotated[float, Gt(0), Lt(1)] = 0.2
+    """Share held out for the test, for data that come without a test part (stratified)."""
+    split_seed: Annotated[int, Ge(0), Le(MAX_SEED)] = 1234
+    """Seed of the splits, apart from the run's, so that runs of different seeds share them."""
+    folds: Annotated[int, Ge(2)] | None = None
+    """Number of cross-validation folds; the validation split is then fold `fold`."""
+    fold: Annotated[int, Ge(0)] = 0
+    protocol: Literal["val", "test_as_val"] = "val"
+    """test_as_val: train on all training data, select on the test split, as some literature does; recorded."""
+    limit: Count | None = None
+    """At most this many samples of the training and of the test data (stratified, seeded)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Averaging:
+    """Exponential moving averages of the weights, carried beside the training (never fed back)."""
+
+    decays: list[Annotated[float, Ge(0), Lt(1)]] = field(default_factory=lambda: [0.9995])
+    """One average a decay: avg <- d avg + (1 - d) w after every optimizer step, starting as a copy of w."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sam:
+    """Sharpness-aware minimisation around the optimizer (Foret et al. 2021; adaptive: Kwon et al. 2021)."""
+
+    rho: Annotated[float, Gt(0)] = 0.05
+    """Radius of the neighbourhood; published: 0.05, and 0.5 when adaptive."""
+    adaptive: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """The keys at the top of a recipe."""
+
+    seed: Annotated[int, Ge(0), Le(MAX_SEED)] | None = None
+    """Fixes order, draws and initial weights; null draws one, prints it and records it."""
+    output: str = "outputs"
+    """Root folder of run records."""
+    data_root: str = "data"
+    """Where data sets are kept or downloaded to."""
+    progress: bool | Auto = "auto"
+    """Progress bar; auto: when standard error is a terminal."""
+    select: Literal["best", "last"] = "best"
+    """The checkpoint that the headline result is read from."""
+    select_metric: Literal["accuracy", "nll"] = "accuracy"
+    """Validation metric by which `best` is chosen."""
+    select_view: str = "raw"
+    """View whose metric chooses `best`: raw, or an average such as ema_0.999."""
+    lockbox: Literal["end", "closed"] = "end"
+    """end: the test split is evaluated once, when the training is over; closed: not by this run."""
+
+
+SECTIONS: dict[str, type] = {"trainer": Trainer, "averaging": Averaging, "sam": Sam}
+OPTIONAL_SECTIONS = ("averaging", "sam")

@@ -1,0 +1,45 @@
+"""What flows through a step: images, and targets that may be pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass
+class Target:
+    """Targets of a batch; after mixing, a pair with a weight.
+
+    first: (B,) int64 class labels.
+    second: (B,) int64 labels of the mixed-in samples, or None when nothing was mixed.
+    weight: lambda, the weight of `first`, in [0, 1]: a 0-dim float tensor for the whole batch, or (B,) per sample.
+    """
+
+    first: Tensor
+    second: Tensor | None = None
+    weight: Tensor | None = None
+
+    def blend(self, value: Callable[[Tensor], Tensor]) -> Tensor:
+        """lambda * value(first) + (1 - lambda) * value(second); value(first) alone when nothing was mixed.
+
+        value: labels (B,) -> one number a sample (B,), such as a loss or a correctness.
+        """
+        first = value(self.first)
+        if self.second is None or self.weight is None:
+            return first
+        return torch.lerp(value(self.second), first, self.weight.to(first.dtype))
+
+
+@dataclass
+class Batch:
+    """One forward's worth of samples.
+
+    images: (B, C, *S) float32, normalised (uint8 before augmentation).
+    target: see Target.
+    """
+
+    images: Tensor
+    target: Target

@@ -1,0 +1,36 @@
+"""Facts: what the data are, passed on to every slot whose signature names them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of the data before a model is built.
+
+    task: "classification" (the only one so far).
+    num_classes: number of classes.
+    input_channels: channels of an image (1 grey, 3 RGB).
+    image_size: spatial sizes, (height, width) for images; its length is `input_dim`.
+    mean, std: per channel, of images scaled to [0, 1]; None until measured on the training split.
+    class_names: one name a class, in label order; empty when unknown.
+    """
+
+    task: str
+    num_classes: int
+    input_channels: int
+    image_size: tuple[int, ...]
+    mean: tuple[float, ...] | None = None
+    std: tuple[float, ...] | None = None
+    class_names: tuple[str, ...] = ()
+
+    @property
+    def input_dim(self) -> int:
+        """Number of spatial dimensions: 2 for images."""
+        return len(self.image_size)
+
+    def injectable(self) -> dict[str, object]:
+        """The facts by the parameter name under which a slot's signature may ask for them."""
+        named = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {**named, "input_dim": self.input_dim}

@@ -1,0 +1,110 @@
+"""TensorBoard beside metrics.csv: the same numbers as curves, in the record's folder `tensorboard`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import Ge
+
+# What a metric of metrics.csv is called as a group of curves. Cross-entropy is what trainings call the loss.
+_GROUPS = {"loss": "Loss", "nll": "Loss", "accuracy": "Accuracy", "top5": "Top5", "f1": "F1"}
+_SPEED = ("seconds", "epoch_seconds", "images_per_second")
+_PROGRESS = ("epoch", "samples")
+
+
+class TensorBoard:
+    """Curves (`Loss/train`, `Accuracy/val_raw`, `Model/lr`), the recipe as text, and its keys as hparams with the
+    final metrics (`Eval/Accuracy/best_raw_test`) when the run has finished.
+
+    After a resume the curves are cut back to where the run went on. TensorBoard keeps single precision; metrics.csv
+    has every digit.
+
+    flush_secs: seconds after which events are written out.
+    """
+
+    def __init__(self, *, flush_secs: Annotated[int, Ge(1)] = 30) -> None:
+        self._flush_secs = flush_secs
+        self._writer: Any = None
+        self._config: dict[str, Any] = {}
+        self._step: int | None = None
+
+    def open(self, folder: Path, config: dict[str, Any]) -> None:
+        """Begin an events file in `folder/tensorboard`. config: the resolved recipe."""
+        from torch.utils.tensorboard import SummaryWriter
+
+        self._config = config
+        self._step = None
+        self._writer = SummaryWriter(str(folder / "tensorboard"), flush_secs=self._flush_secs)
+        self._writer.add_text("config", _table(config), 0)
+
+    def log(self, row: Mapping[str, float | None], step: int) -> None:
+        """Add one row of metrics.csv at `step`."""
+        if self._step is None:
+            self._purge(step)
+        self._step = step
+        for column, value in row.items():
+            if column != "step" and value is not None:
+                self._writer.add_scalar(tag(column), value, step)
+
+    def close(self, result: dict[str, Any]) -> None:
+        """Write the final metrics and close. result: as in result.json; the hparams of a finished run only, since
+        TensorBoard keeps the first that it sees and an interrupted run may be resumed."""
+        final = dict(_final(result))
+        for name, value in final.items():
+            self._writer.add_scalar(name, value, self._step or 0)
+        if result.get("status") == "finished":
+            self._hparams(final)
+        self._writer.close()
+
+    def _purge(self, step: int) -> None:
+        """Hide what an interrupted run had written from `step` on (nothing in a new run)."""
+        from tensorboard.compat.proto.event_pb2 import Event, SessionLog
+
+        start = Event(step=step, session_log=SessionLog(status=SessionLog.START))
+        self._writer.file_writer.add_event(start, step)
+
+    def _hparams(self, final: dict[str, float]) -> None:
+        # SummaryWriter.add_hparams would make a second run, named by the time, in a folder of its own.
+        from torch.utils.tensorboard import summary as summaries
+
+        make: Any = summaries.hparams
+        for summary in make(dict(_flat(self._config)), final):
+            self._writer.file_writer.add_summary(summary)
+
+
+def tag(column: str) -> str:
+    """The curve of a column of metrics.csv: train_loss -> Loss/train, val_ema_0.999_nll -> Loss/val_ema_0.999."""
+    split, _, rest = column.partition("_")
+    if split in ("train", "val", "test") and rest:
+        view, _, metric = rest.rpartition("_")
+        return f"{_GROUPS.get(metric, metric)}/{'_'.join(filter(None, (split, view)))}"
+    if column in _SPEED:
+        return f"Speed/{column}"
+    return f"{'Progress' if column in _PROGRESS else 'Model'}/{column}"
+
+
+def _final(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    """Eval/{metric}/{checkpoint}_{view}_{split} of every number in the result."""
+    for split in ("train", "val", "test"):
+        for checkpoint, views in (result.get(split) or {}).items():
+            for view, metrics in views.items():
+                for metric, value in metrics.items():
+                    if isinstance(value, int | float):
+                        yield f"Eval/{_GROUPS.get(metric, metric)}/{checkpoint}_{view}_{split}", float(value)
+
+
+def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bool | int | float | str]]:
+    """(dotted key, value) of every leaf; what hparams cannot hold, as text."""
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{name}.")
+        else:
+            yield name, value if isinstance(value, bool | int | float | str) else str(value)
+
+
+def _table(config: Mapping[str, Any]) -> str:
+    rows = [f"| {key} | {str(value).replace('|', chr(92) + '|')} |" for key, value in _flat(config)]
+    return "\n".join(["| key | value |", "|---|---|", *rows])

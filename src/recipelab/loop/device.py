@@ -1,0 +1,217 @@
+"""How a recipe is executed: every `auto` resolved before step 0, on Lightning Fabric. The one file that uses it.
+
+Fabric chooses the device and the autocast; it does not save, log, load data, seed or launch here. Its `backward` is
+passed by, at 88 us a call, where there is no gradient scaler: it does nothing more then.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from lightning.fabric import Fabric
+from torch import Tensor, nn
+
+from recipelab.core.errors import UserError
+
+
+@dataclass(frozen=True)
+class Execution:
+    """Every `auto` of a recipe, resolved. Part of the execution fingerprint."""
+
+    accelerator: str
+    precision: str
+    threads: int
+    compile: bool
+    channels_last: bool
+    cudnn_benchmark: bool
+    deterministic: bool
+    processes: int = 1
+
+    def overrides(self) -> dict[str, Any]:
+        """The same as keys of the trainer section."""
+        values = asdict(self)
+        values["devices"] = values.pop("processes")
+        return values
+
+
+def resolve(trainer: Any, *, input_dim: int) -> Execution:
+    """Resolve every `auto` of the trainer section for this machine, by rule and never by timing.
+
+    Raises UserError for what the machine cannot do.
+    """
+    accelerator = _accelerator(trainer.accelerator)
+    if trainer.devices not in ("auto", 1):
+        raise UserError(f"trainer.devices={trainer.devices}: one process on one device is what a run can use so far")
+    cuda = accelerator == "cuda"
+    deterministic = not cuda if trainer.deterministic == "auto" else trainer.deterministic
+    return Execution(
+        accelerator=accelerator,
+        precision=_precision(str(trainer.precision), cuda),
+        threads=1 if trainer.threads == 1 else _threads(trainer.threads),
+        compile=cuda if trainer.compile == "auto" else trainer.compile,
+        channels_last=input_dim == 2 if trainer.channels_last == "auto" else _channels_last(trainer, input_dim),
+        cudnn_benchmark=cuda and not deterministic if trainer.cudnn_benchmark == "auto" else trainer.cudnn_benchmark,
+        deterministic=deterministic,
+    )
+
+
+def _accelerator(asked: str) -> str:
+    if asked == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if asked == "cuda" and not torch.cuda.is_available():
+        raise UserError("trainer.accelerator=cuda: no CUDA device is to be seen here; use trainer.accelerator=cpu")
+    return asked
+
+
+def has_bf16(cuda: bool) -> bool:
+    """Whether the hardware itself computes in bf16, so that bf16 autocast is faster and not emulated."""
+    if cuda:
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    flags = torch.cpu.get_capabilities()
+    return any(flags.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
+
+
+def _precision(asked: str, cuda: bool) -> str:
+    if asked == "auto":
+        return "bf16-mixed" if has_bf16(cuda) else "32"
+    if asked == "16-mixed" and not cuda:
+        raise UserError(
+            "trainer.precision=16-mixed: there is no mixed fp16 on a CPU; use trainer.precision=bf16-mixed or 32"
+        )
+    return asked
+
+
+def _threads(asked: int | str) -> int:
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return available if asked == "auto" else int(asked)
+
+
+def _channels_last(trainer: Any, input_dim: int) -> bool:
+    if trainer.channels_last and input_dim != 2:
+        raise UserError(f"trainer.channels_last=true needs images of two dimensions; these have {input_dim}")
+    return bool(trainer.channels_last)
+
+
+class Device:
+    """The device of a run: where tensors live, the autocast of a forward, the backward, the optimizer's step."""
+
+    def __init__(self, execution: Execution) -> None:
+        self.execution = execution
+        with warnings.catch_warnings(), _silent_fabric():
+            fabric = Fabric(accelerator=execution.accelerator, devices=1, precision=_fabric_precision(execution))
+            fabric.launch()
+        self.torch_device = torch.device(fabric.device)
+        self.autocast = fabric.autocast  # one context a forward: autocast caches the weights it has cast
+        self.scaler: torch.amp.GradScaler | None = getattr(fabric.strategy.precision, "scaler", None)
+
+    def place(self, model: nn.Module) -> nn.Module:
+        """The model on the device, in the memory format of the execution."""
+        format_ = torch.channels_last if self.execution.channels_last else torch.contiguous_format
+        return model.to(device=self.torch_device, memory_format=format_)  # type: ignore[call-overload,no-any-return]
+
+    def backward(self, loss: Tensor) -> None:
+        """Accumulate gradients of a 0-dim loss."""
+        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+
+    def unscale(self, optimizer: torch.optim.Optimizer) -> None:
+        """Bring gradients back to their true size, before they are clipped or read."""
+        if self.scaler is not None:
+            self.scaler.unscale_(optimizer)
+
+    def step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Take the optimizer's step (skipped by the scaler when a gradient overflowed)."""
+        if self.scaler is None:
+            optimizer.step()
+        else:
+            self.scaler.step(optimizer)
+            self.scaler.update()
+
+    def synchronize(self) -> None:
+        """Wait for the device, so that a clock read next is true."""
+        if self.torch_device.type == "cuda":
+            torch.cuda.synchronize(self.torch_device)
+
+
+def _fabric_precision(execution: Execution) -> Any:
+    return "32-true" if execution.precision == "32" else execution.precision
+
+
+@contextlib.contextmanager
+def _silent_fabric() -> Iterator[None]:
+    """Fabric announces its precision through a logger of its own; ours says it in our words."""
+    import logging
+
+    logger = logging.getLogger("lightning.fabric")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextlib.contextmanager
+def applied(execution: Execution) -> Iterator[None]:
+    """torch's global switches as the execution says, put back afterwards (for callers from Python)."""
+    before = (
+        torch.get_num_threads(),
+        torch.are_deterministic_algorithms_enabled(),
+        torch.backends.cudnn.benchmark,
+        torch.utils.deterministic.fill_uninitialized_memory,
+        torch.get_rng_state(),
+    )
+    torch.set_num_threads(execution.threads)
+    torch.use_deterministic_algorithms(execution.deterministic)
+    torch.backends.cudnn.benchmark = execution.cudnn_benchmark
+    torch.utils.deterministic.fill_uninitialized_memory = False  # it would fill every new tensor, for debugging
+    if execution.deterministic and execution.accelerator == "cuda":
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before[0])
+        torch.use_deterministic_algorithms(before[1])
+        torch.backends.cudnn.benchmark = before[2]
+        torch.utils.deterministic.fill_uninitialized_memory = before[3]
+        torch.set_rng_state(before[4])
+
+
+def compile_in_place(model: nn.Module, probe: Tensor, device: Device) -> str | None:
+    """Compile `model` itself (its names stay clean). Returns why it could not be, or None.
+
+    probe: (B, C, *S) input of the shape of a full batch. Tried before step 0, so that there is no fall-back in
+    mid-run. The model's buffers are put back: a probe must not move batch-norm statistics.
+    """
+    buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    try:
+        model.compile(dynamic=False)
+        with device.autocast():
+            out = model(probe)
+        out.float().sum().backward()
+        return None
+    except Exception as error:  # whatever the compiler's stack raises: the model runs as well without it
+        model._compiled_call_impl = None
+        reason = str(error).strip().splitlines()
+        return f"{type(error).__name__}: {reason[0] if reason else 'no reason given'}"
+    finally:
+        model.zero_grad(set_to_none=True)
+        with torch.no_grad():
+            for name, buffer in model.named_buffers():
+                buffer.copy_(buffers[name])
+
+
+def fingerprint(execution: Execution, environment: Mapping[str, Any], fused: object) -> dict[str, Any]:
+    """What two runs must share for their weights to be bitwise equal, besides recipe, data and seed."""
+    versions = environment["packages"]
+    return {
+        **asdict(execution),
+        "fused": fused,
+        "device": torch.cuda.get_device_name() if execution.accelerator == "cuda" else environment["cpu"]["model"],
+        "versions": {name: versions.get(name) for name in ("torch", "numpy", "recipelab")},
+    }

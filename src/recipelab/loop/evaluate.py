@@ -1,0 +1,30 @@
+"""Evaluation of one view on one split: every sample once, in order, metrics computed once at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import nn
+
+from recipelab.core.batch import Batch
+from recipelab.loop.device import Device
+from recipelab.metrics.classification import ClassificationMetrics
+
+
+@torch.inference_mode()
+def evaluate(
+    model: nn.Module,
+    batches: Iterable[Batch],
+    metrics: ClassificationMetrics,
+    device: Device,
+    stopped: Callable[[], bool] = lambda: False,
+) -> dict[str, float | list[float]] | None:
+    """Metrics of `model`, which is in eval mode, over `batches`; None when `stopped` said so on the way."""
+    for batch in batches:
+        if stopped():
+            return None
+        with device.autocast():
+            logits = model(batch.images)
+        metrics.update(logits, batch.target.first)
+    return metrics.compute()

@@ -1,0 +1,211 @@
+"""The loop: portions of steps, and between them what is due: a row of metrics, an evaluation, a checkpoint."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from typing import Any, Protocol
+
+from recipelab.core.batch import Batch
+from recipelab.core.errors import RunError
+from recipelab.loop.plan import Plan
+from recipelab.loop.signals import StopRequest
+from recipelab.loop.state import State, to_checkpoint
+from recipelab.loop.step import TrainStep
+from recipelab.loop.views import Views
+
+Metrics = dict[str, Any]
+
+
+class Loader(Protocol):
+    """Batches of an epoch from a position on."""
+
+    def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
+        """Batches of epoch `epoch` (from 0), from the sample at position `start` of its order on."""
+
+
+class Writer(Protocol):
+    """Where a training leaves what it finds: the record."""
+
+    def row(self, row: dict[str, float | int | None]) -> None:
+        """Write a row of metrics."""
+
+    def checkpoint(self, name: str, content: dict[str, Any]) -> None:
+        """Write a checkpoint, whole or not at all."""
+
+    def progress(self, state: State, plan: Plan, loss: float | None) -> None:
+        """Show how far the training is; called a few times a second at most."""
+
+
+@dataclass
+class Best:
+    """The best evaluation so far, by one metric of one view; equal accuracies are told apart by the NLL.
+
+    step: when it was, 0 before the first. value, nll: of the watched view then.
+    """
+
+    metric: str
+    view: str = "raw"
+    step: int = 0
+    value: float | None = None
+    nll: float | None = None
+
+    def offer(self, row: Mapping[str, float], step: int) -> bool:
+        """Take an evaluation's row if it is better than the best so far; NaN never is."""
+        value, nll = row[f"val_{self.view}_{self.metric}"], row[f"val_{self.view}_nll"]
+        if math.isnan(value) or math.isnan(nll):
+            return False
+        sign = -1 if self.metric == "nll" else 1
+        if self.value is not None and self.nll is not None and (sign * value, -nll) <= (sign * self.value, -self.nll):
+            return False
+        self.step, self.value, self.nll = step, value, nll
+        return True
+
+
+@dataclass
+class Training:
+    """A training, from wherever its state stands to the end of its plan.
+
+    validate: evaluates the loaded twin on the validation split; None when it was stopped on the way.
+    identity: what every checkpoint carries besides weights and state (facts, hashes).
+    """
+
+    plan: Plan
+    state: State
+    train: TrainStep
+    views: Views
+    loader: Loader
+    validate: Callable[[Any], Metrics | None]
+    writer: Writer
+    best: Best
+    stop: StopRequest
+    identity: dict[str, Any]
+    started: float = field(default_factory=time.perf_counter)
+    _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
+    _batches_at: int = -1
+    _shown: float = 0.0
+
+    def run(self) -> bool:
+        """Train to the end. Returns False when a stop was asked for; the checkpoint is written then, too.
+
+        Raises RunError when the loss is not finite; the last good checkpoint stays.
+        """
+        self._total_before = self.state.total_seconds
+        while not self.stop:
+            self._boundary()
+            if self.state.step == self.plan.total or self.stop:
+                break
+            self._portion(self.plan.next_boundary(self.state.step))
+        if self.stop and self.state.saved_step != self.state.step:
+            self._save("last")
+        return not self.stop
+
+    def _portion(self, until: int) -> None:
+        """Take steps up to `until`, or to the first after a stop was asked for."""
+        state, plan = self.state, self.plan
+        self.train.device.synchronize()
+        begin = time.perf_counter()
+        if self._batches_at != state.step or state.step % plan.steps_per_epoch == 0:
+            epoch = state.step // plan.steps_per_epoch
+            self._batches = self.loader.epoch(epoch, plan.position(state.step))
+        while state.step < until and not self.stop:
+            self.train(list(islice(self._batches, plan.accumulate)), state.step)
+            state.step += 1
+            self._show()
+        self.train.device.synchronize()
+        self._batches_at = state.step
+        elapsed = time.perf_counter() - begin
+        state.seconds += elapsed
+        state.epoch_seconds += elapsed
+
+    def _show(self) -> None:
+        now = time.perf_counter()
+        if now - self._shown < 0.25:
+            return
+        self._shown = now
+        on_cpu = self.train.device.torch_device.type == "cpu"  # elsewhere reading the loss would wait for the device
+        loss = self.train.log.latest(self._last_count()) if on_cpu else None
+        self.writer.progress(self.state, self.plan, loss)
+
+    def _last_count(self) -> int:
+        return max(1, self.plan.samples_seen(self.state.step) - self.plan.samples_seen(self.state.step - 1))
+
+    def _boundary(self) -> None:
+        """Do what is due after the steps taken so far. Nothing is done twice, nor skipped after a resume."""
+        state, plan = self.state, self.plan
+        if plan.row_due(state.step) and state.row_step != state.step:
+            self._check_finite()
+            row = self._row()
+            if row is None:
+                return
+            self.writer.row(row)
+            state.row_step = state.step
+            if plan.epoch_end(state.step):
+                self.train.log.reset()
+                state.epoch_seconds = 0.0
+        if state.step in plan.keep and state.saved_step != state.step:
+            self._save(f"step_{state.step}")
+        if plan.checkpoint_due(state.step) and state.saved_step != state.step:
+            self._save("last")
+
+    def _row(self) -> dict[str, float | int | None] | None:
+        """Train metrics, norms and, when due, validation of every view; None when stopped in the middle."""
+        state, plan = self.state, self.plan
+        seen = plan.samples_seen(state.step)
+        in_epoch = seen - (math.ceil(state.step / plan.steps_per_epoch) - 1) * plan.samples
+        epoch = state.step / plan.steps_per_epoch
+        row: dict[str, float | int | None] = {
+            "epoch": int(epoch) if epoch.is_integer() else epoch,
+            "step": state.step,
+            "samples": seen,
+            "seconds": self._total(),
+            "lr": self.train.lr(state.step - 1),
+            "epoch_seconds": state.epoch_seconds,
+            "images_per_second": in_epoch / state.epoch_seconds if state.epoch_seconds else None,
+        }
+        row.update({f"train_{key}": value for key, value in self.train.log.compute(in_epoch).items()})
+        row.update(self.views.norms())
+        if plan.evaluation_due(state.step):
+            found = self._evaluate()
+            if found is None:
+                return None
+            row.update(found)
+        return row
+
+    def _evaluate(self) -> dict[str, float] | None:
+        row: dict[str, float] = {}
+        for view in self.views.names:
+            metrics = self.validate(self.views.load(view))
+            if metrics is None:
+                return None
+            row.update({f"val_{view}_{k}": v for k, v in metrics.items() if not isinstance(v, list)})
+        if self.best.offer(row, self.state.step):
+            weights = self.views.state()
+            content = {"step": self.state.step, "best": asdict(self.best), **self.identity}
+            self.writer.checkpoint("best", {**content, "model": weights.pop("raw"), "views": weights})
+        return row
+
+    def _total(self) -> float:
+        return self._total_before + time.perf_counter() - self.started
+
+    def _save(self, name: str) -> None:
+        self._check_finite()
+        if name == "last":
+            self.state.saved_step = self.state.step
+        self.state.total_seconds = self._total()
+        self.writer.checkpoint(name, to_checkpoint(self.state, self.train, self.views, self.identity))
+
+    def _check_finite(self) -> None:
+        bad = self.train.log.first_bad()
+        if bad is None:
+            return
+        step = (math.ceil(self.state.step / self.plan.steps_per_epoch) - 1) * self.plan.steps_per_epoch + bad
+        raise RunError(
+            f"the loss was not finite in step {step + 1} (epoch {step // self.plan.steps_per_epoch + 1}),"
+            f" at learning rate {self.train.lr(step):.6g}\n"
+            "  what helps: a lower optimizer.lr, scheduler.warmup=5ep, trainer.gradient_clip=1, trainer.precision=32\n"
+            "  the last good checkpoint is kept"
+        )

@@ -1,0 +1,104 @@
+"""One optimizer step: mix, forward, loss, backward, clip, step, averages. Everything it uses is given to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from recipelab.core.batch import Batch, Target
+from recipelab.core.generators import seed_step
+from recipelab.loop.device import Device
+from recipelab.metrics.running import StepLog
+from recipelab.optim.plan import apply
+
+
+class Bank(Protocol):
+    """What the step knows of the averages."""
+
+    def update(self) -> None:
+        """Take the weights of the step just done into every average."""
+
+
+class Climb(Protocol):
+    """What the step knows of sharpness-aware minimisation: up to the perturbed weights, and back."""
+
+    def up(self) -> None:
+        """Move the weights to the worst point nearby, keeping what is needed to come back."""
+
+    def down(self) -> None:
+        """Bring weights and buffers back, bit by bit."""
+
+
+@dataclass
+class TrainStep:
+    """The step of a training; calling it with the batches of one step does all of it.
+
+    factors: (total_steps,) float64 factors on each group's base learning rate; base: hash that seeds a step's draws.
+    """
+
+    model: nn.Module
+    loss: Callable[[Tensor, Tensor], Tensor]
+    optimizer: torch.optim.Optimizer
+    factors: np.ndarray
+    device: Device
+    log: StepLog
+    base: int
+    accumulate: int = 1
+    mix: Callable[[Tensor, Tensor], tuple[Tensor, Target]] | None = None
+    clip: float | None = None
+    bank: Bank | None = None
+    climb: Climb | None = None
+    base_lrs: list[float] = field(init=False)
+    parameters: list[nn.Parameter] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.base_lrs = [group["lr"] for group in self.optimizer.param_groups]
+        self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+
+    def lr(self, step: int) -> float:
+        """Learning rate of the first parameter group in step `step` (counted from 0)."""
+        return float(self.base_lrs[0] * self.factors[min(step, len(self.factors) - 1)])
+
+    def __call__(self, batches: Sequence[Batch], step: int) -> None:
+        """Take step `step` (counted from 0) on the batches of one optimizer step."""
+        apply(self.optimizer, self.factors, step, self.base_lrs)
+        sums = self.gradient(batches, step)
+        if self.climb is not None:
+            self.climb.up()
+            self.optimizer.zero_grad(set_to_none=True)
+            self.gradient(batches, step)  # the same draws as the first pass
+            self.climb.down()
+        if self.clip is not None:
+            self.device.unscale(self.optimizer)
+            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+        self.device.step(self.optimizer)
+        self.optimizer.zero_grad(set_to_none=True)
+        if self.bank is not None:
+            self.bank.update()
+        self.log.add(*sums)
+
+    def gradient(self, batches: Sequence[Batch], step: int) -> tuple[Tensor, Tensor]:
+        """Gradient of the mean loss over all samples of the step. Returns (sum of losses, correct), 0-dim float32."""
+        count = sum(len(batch.target.first) for batch in batches)
+        total: Any = None
+        correct: Any = None
+        for index, batch in enumerate(batches):
+            seed_step(self.base, step * self.accumulate + index, self.device.torch_device)
+            images, target = batch.images, batch.target
+            if self.mix is not None:
+                images, target = self.mix(images, target.first)
+            with self.device.autocast():
+                logits = self.model(images)
+            losses = target.blend(lambda labels, logits=logits: self.loss(logits, labels)).sum()
+            self.device.backward(losses / count)
+            with torch.no_grad():
+                guess = logits.argmax(1)
+                hits = target.blend(lambda labels, guess=guess: (guess == labels).float()).sum()
+            total = losses.detach() if total is None else total + losses.detach()
+            correct = hits if correct is None else correct + hits
+        return total, correct

@@ -1,0 +1,13 @@
+"""Constant learning rate, after an optional warm-up: 1."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from recipelab.core.durations import Timeline
+from recipelab.optim.schedules.curve import Interval, curve
+
+
+def constant(timeline: Timeline, *, warmup: str = "0st", interval: Interval = "step") -> np.ndarray:
+    """Factors (total_steps,) float64; warmup and interval as in curve."""
+    return curve(timeline, lambda steps, warm: np.ones_like(steps), warmup=warmup, interval=interval)
