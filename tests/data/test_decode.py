@@ -1,3 +1,4 @@
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -144,15 +145,15 @@ def test_exif_orientation(tmp_path: Path, orientation: int, ending: str) -> None
     path = tmp_path / f"x.{ending}"
     Image.fromarray(COLOUR).save(path, exif=exif)
     wanted = TURNS[orientation](COLOUR)
-    assert np.array_equal(read(path, size=wanted.shape[:2]), wanted)  # type: ignore[arg-type]
-    assert sample_sizes([path]) == ({str(path): wanted.shape[:2]}, {})
+    assert np.array_equal(read(path, size=wanted.shape[:2]), wanted)
+    assert sample_sizes([path]) == ({0: wanted.shape[:2]}, {})
 
 
 def test_exif_orientation_of_a_jpeg_counts_in_its_size(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(COLOUR).save(tmp_path / "x.jpg", exif=exif)
-    assert sample_sizes([tmp_path / "x.jpg"])[0] == {str(tmp_path / "x.jpg"): (8, 6)}
+    assert sample_sizes([tmp_path / "x.jpg"])[0] == {0: (8, 6)}
     assert decode_files([tmp_path / "x.jpg"], (8, 6), 3, patient=False).resized == 0
 
 
@@ -167,7 +168,7 @@ def test_an_impossible_orientation_does_not_matter(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 9
     Image.fromarray(COLOUR).save(tmp_path / "x.jpg", exif=exif)
-    assert sample_sizes([tmp_path / "x.jpg"])[0] == {str(tmp_path / "x.jpg"): (6, 8)}
+    assert sample_sizes([tmp_path / "x.jpg"])[0] == {0: (6, 8)}
 
 
 def slow_fit(image: Image.Image, height: int, width: int) -> np.ndarray:
@@ -192,7 +193,8 @@ def slow_fit(image: Image.Image, height: int, width: int) -> np.ndarray:
 )
 def test_fit_is_short_side_then_centre_crop(shape: tuple[int, int], size: tuple[int, int]) -> None:
     image = Image.fromarray(RNG.integers(0, 256, (*shape, 3), np.uint8))
-    assert np.array_equal(np.asarray(fit(image, size)), slow_fit(image, *size))
+    difference = np.asarray(fit(image, size)).astype(int) - slow_fit(image, *size)
+    assert np.abs(difference).max() <= 1  # Pillow rounds between its two passes, whose order it chooses by the sizes
 
 
 @pytest.mark.parametrize("shape", [(33, 47), (1, 500), (500, 1), (3, 3), (1, 1)])
@@ -229,7 +231,7 @@ def test_rows_are_in_the_order_of_the_paths_for_any_number_of_threads(
 
 
 def test_small_images_get_one_thread_and_large_ones_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(decode.os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {0, 1, 2}, raising=False)
     paths = many(tmp_path, 2)
     assert decode._threads(paths) == 1
     Image.new("L", (200, 200)).save(paths[0])
@@ -294,7 +296,7 @@ def test_a_decompression_bomb_is_a_failure(tmp_path: Path, monkeypatch: pytest.M
         monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", limit)
         decoded = decode_files([tmp_path / "x.png"], (8, 8), 1, patient=True)
         assert f"more than {limit:,} pixels" in decoded.failures[0]
-        assert f"more than {limit:,} pixels" in sample_sizes([tmp_path / "x.png"])[1][str(tmp_path / "x.png")]
+        assert f"more than {limit:,} pixels" in sample_sizes([tmp_path / "x.png"])[1][0]
 
 
 def test_a_bomb_in_metadata_is_a_failure(tmp_path: Path) -> None:
@@ -317,7 +319,7 @@ def test_sample_sizes_looks_at_64_evenly_spaced_files(tmp_path: Path) -> None:
     paths = many(tmp_path, 130)
     sizes, failures = sample_sizes(paths)
     assert failures == {}
-    positions = sorted(paths.index(Path(path)) for path in sizes)
+    positions = sorted(sizes)
     assert len(positions) == 64
     assert positions[0] == 0
     assert positions[-1] >= 127

@@ -44,9 +44,7 @@ def test_colours_are_for_the_terminal(path, capsys):
 
 def test_appends(path):
     for text in ("one", "two"):
-        log = Log(path, quiet=True)
-        log(text)
-        log.close()
+        Log(path, quiet=True)(text)
     assert written(path) == ["one", "two"]
 
 
@@ -59,17 +57,8 @@ def test_quiet_writes_and_does_not_print(path, capsys):
 
 
 def test_without_a_file_it_prints(capsys):
-    log = Log()
-    log("text")
-    log.close()
+    Log()("text")
     assert capsys.readouterr().out == "text\n"
-
-
-def test_after_close_it_prints(path, capsys):
-    log = Log(path)
-    log.close()
-    log("text")
-    assert (path.read_text(), capsys.readouterr().out) == ("", "text\n")
 
 
 def test_a_table_is_plain_text_in_the_file(path, capsys):
@@ -122,12 +111,25 @@ def test_a_full_disk_is_said_once(capsys):
     ]
 
 
+def test_what_was_said_before_there_was_a_file_comes_first(path, capsys):
+    log = Log()
+    log("early\nwords")
+    log.table(Table("column"))
+    log.attach(path)
+    log("late")
+    lines = written(path)
+    assert (lines[:2], lines[-1]) == (["early", "words"], "late")
+    assert "column" in "".join(lines)
+    assert capsys.readouterr().out.count("early") == 1
+
+
 def test_a_file_that_cannot_be_made_is_said(tmp_path, capsys):
     log = Log(tmp_path / "missing" / "train.log")
     log("text")
-    first, second = capsys.readouterr().out.splitlines()
-    assert "missing/train.log cannot be written (No such file or directory)" in first
-    assert second == "text"
+    log("more")
+    first, second, third = capsys.readouterr().out.splitlines()
+    assert "missing/train.log cannot be written (No such file or directory)" in second
+    assert (first, third) == ("text", "more")
 
 
 def test_a_terminal_without_these_letters(path):

@@ -26,6 +26,12 @@ class Bank:
         tensors = model.state_dict()
         self.keys = [key for key, value in tensors.items() if value.is_floating_point()]
         self.sources = [tensors[key] for key in self.keys]
+        owned = dict(model.named_buffers(remove_duplicate=False))
+        self.buffers = [
+            (index, model.get_submodule(key.rpartition(".")[0])._buffers, key.rpartition(".")[2])
+            for index, key in enumerate(self.keys)
+            if key in owned
+        ]
         self.flat = torch.cat([t.detach().float().flatten() for t in self.sources])
         self.packed = self._views(self.flat)
         self.averages = self.flat.repeat(len(decays), 1)
@@ -39,6 +45,8 @@ class Bank:
     @torch.no_grad()
     def update(self) -> None:
         """Move every average towards the model's present weights."""
+        for index, buffers, name in self.buffers:  # a module may have put a new tensor in a buffer's place
+            self.sources[index] = buffers[name]
         torch._foreach_copy_(self.packed, self.sources)
         self.averages.lerp_(self.flat, self.weights)
 

@@ -23,7 +23,8 @@ class Ask:
 
     def recipe(self, base: Path | None = None, without: Sequence[str] = ()) -> Recipe:
         """Compose and check. base: a record to start from instead; without: keys whose override is left out."""
-        start = load_base(base or self.config) if base or self.config else None
+        source = base or self.config
+        start = load_base(source) if source else None
         kept = [o for o in self.overrides if key_of(o) not in without]
         return check(compose(kept, config_dir=self.config_dir, base=start))
 

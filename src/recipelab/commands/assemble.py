@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from recipelab.augment.normalize import Normalize
 from recipelab.averaging.bank import Bank
+from recipelab.commands.debug import STEPS
 from recipelab.commands.job import Job
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
@@ -52,6 +53,8 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
     device = Device(job.execution)
     plan = make_plan(trainer, len(job.pools["train"]))
     factors = recipe.slots["scheduler"].build(plan.timeline)
+    if trainer.debug in STEPS:
+        plan = plan.shortened(STEPS[trainer.debug])
     model = build_model(job, device)
     bank = Bank(model, recipe.averaging.decays) if recipe.averaging else None
     epochs, evaluation = _loaders(job, device)
@@ -102,6 +105,8 @@ def compile_model(job: Job, parts: Parts) -> str | None:
 def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoader]]:
     """The training loader and one evaluation loader a split; images live on the device where they fit."""
     recipe, facts = job.recipe, job.facts
+    assert facts.mean is not None
+    assert facts.std is not None
     normalize = Normalize(facts.mean, facts.std, facts.image_size, device.torch_device)
     channels_last = job.execution.channels_last
     placed: dict[str, tuple[Tensor, Tensor]] = {

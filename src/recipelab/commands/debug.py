@@ -12,10 +12,12 @@ from recipelab.data.pool import Pool
 
 # Overrides that a mode stands for; what the user gives comes after them and wins.
 DEBUG: dict[str, tuple[str, ...]] = {
-    "fast": ("trainer.steps=6", "trainer.evaluate_every=3st", "trainer.checkpoint_every=3st", "data.limit=2000"),
+    "fast": ("data.limit=2000",),
     "overfit": ("trainer.steps=200", "trainer.evaluate_every=50st", "augment=none", "mix=none", "lockbox=closed"),
-    "profile": ("trainer.steps=30", "lockbox=closed"),
+    "profile": ("lockbox=closed",),
 }
+# Modes that stop after so many steps of the recipe's own plan, so that its schedule is the real one.
+STEPS = {"fast": 6, "profile": 30}
 
 
 def one_batch(pools: dict[str, Pool], batch_size: int) -> dict[str, Pool]:

@@ -58,7 +58,7 @@ def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
     facts = gather(recipe.data, source.facts())
     recipe = recipe.with_facts(facts)
     execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim)
-    pools = _split(recipe, source, say)
+    pools = _split(recipe, facts, source, say)
     if facts.mean is None or facts.std is None:
         mean, std = channel_statistics(pools["train"].images)
         facts = replace(facts, mean=facts.mean or mean, std=facts.std or std)
@@ -74,8 +74,9 @@ def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
     return replace(job, recipe=job.recipe.with_seed())
 
 
-def _split(recipe: Recipe, source: Any, say: Callable[[str], None]) -> dict[str, Pool]:
+def _split(recipe: Recipe, facts: Facts, source: Any, say: Callable[[str], None]) -> dict[str, Pool]:
     """The splits of the recipe; for debug=overfit one batch in place of them all."""
     keys = ("val_split", "test_split", "split_seed", "folds", "fold", "protocol", "limit")
-    pools = split(*source.load(say), **{key: getattr(recipe.data, key) for key in keys})
+    options = {key: getattr(recipe.data, key) for key in keys}
+    pools = split(*source.load(say), class_names=facts.class_names, **options)
     return one_batch(pools, recipe.trainer.batch_size) if recipe.trainer.debug == "overfit" else pools

@@ -9,8 +9,8 @@ from typing import Any
 
 from recipelab.commands.ask import Ask, key_of
 from recipelab.config.check import Recipe
-from recipelab.config.compose import PRESETS
 from recipelab.config.identity import RESUMABLE_KEYS, changed_keys
+from recipelab.config.overrides import PRESETS
 from recipelab.config.schema import Trainer
 from recipelab.core.errors import UserError
 from recipelab.loop.fit import Best
@@ -60,19 +60,26 @@ class Resumed:
             raise UserError(f"{self.record.path} has taken {state.step} steps, more than the {plan.total} asked for")
         self.record.metrics.truncate(state.row_step)
         if "best" in self.record.checkpoints():
-            found = self.record.load_checkpoint("best")["best"]
-            best.step, best.value, best.nll = found["step"], found["value"], found["nll"]
+            kept = self.record.load_checkpoint("best")
+            found, same = kept["best"], all(kept[key] == identity[key] for key in identity)
+            if found["step"] <= state.step or same:  # else it is of a course that is not taken again: forget it
+                best.step, best.value, best.nll = found["step"], found["value"], found["nll"]
         return state
 
-    def history(self, state: State) -> list[dict[str, Any]]:
-        """The record's list of resumes, this one added."""
+    def headings(self, state: State) -> dict[str, Any]:
+        """What changes in result.json at once: this resume in its history; measurements of an earlier end are void."""
+        result = self.record.result()
+        void = {key: None for key in ("headline", "train", "val", "test") if key in result}
+        return {"resumed": self._history(result, state), **void}
+
+    def _history(self, result: Mapping[str, Any], state: State) -> list[dict[str, Any]]:
         entry = {
             "step": state.step,
             "bitwise": not self.changed and not self.notes,
             "changed": {key: list(values) for key, values in self.changed.items()},
             "notes": self.notes,
         }
-        return [*self.record.result().get("resumed", []), entry]
+        return [*result.get("resumed", []), entry]
 
 
 def open_resumed(ask: Ask) -> Resumed | None:
@@ -107,6 +114,7 @@ def find_unfinished(ask: Ask, recipe: Recipe, wanted: str, say: Callable[[str], 
 def _resumed(ask: Ask, record: Record) -> Resumed:
     recorded = record.config()
     recipe = ask.recipe(base=record.path, without=["trainer.resume"])
+    recipe = replace(recipe, trainer=replace(recipe.trainer, resume=None))  # an older record may say auto
     changed = changed_keys(recorded, recipe.config)
     refused = {key: values for key, values in changed.items() if key not in RESUMABLE_KEYS}
     if refused:
@@ -115,7 +123,7 @@ def _resumed(ask: Ask, record: Record) -> Resumed:
             f"{record.path} was begun with another recipe; a resumed run may change only"
             f" {', '.join(sorted(RESUMABLE_KEYS))}, logger and output:{lines}\n  for a new recipe begin a new run"
         )
-    if record.status() == "finished" and not changed:
+    if record.status() == "finished" and not changed.keys() & {"trainer.epochs", "trainer.steps"}:
         raise UserError(f"{record.path} is finished: to train on, give a longer trainer.epochs or trainer.steps")
     resolved = record.environment()["resolved"]
     kept = {k: v for k, v in resolved.items() if f"trainer.{k}" not in changed}

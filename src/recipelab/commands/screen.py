@@ -16,7 +16,6 @@ from recipelab.core.facts import Facts
 from recipelab.loggers.guard import Guarded
 from recipelab.loop.device import Execution
 from recipelab.loop.plan import Plan
-from recipelab.loop.state import State
 from recipelab.models.summary import Summary
 from recipelab.records.log import Log
 from recipelab.records.record import Record
@@ -34,7 +33,6 @@ class Screen:
         self.record, self.log, self.logger, self.plan = record, log, logger, plan
         self.bar = _bar() if progress else None
         self.task: Any = None
-        self.best: float | None = None
 
     def __enter__(self) -> Screen:
         if self.bar is not None:
@@ -42,7 +40,9 @@ class Screen:
             self.task = self.bar.add_task("training", total=self.plan.total, speed="", loss="")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.bar is not None:
             self.bar.stop()
 
@@ -59,16 +59,15 @@ class Screen:
         """Write a checkpoint, whole or not at all."""
         self.record.save_checkpoint(name, content)
 
-    def progress(self, state: State, plan: Plan, loss: float | None) -> None:
+    def progress(self, step: int, loss: float | None, images_per_second: float) -> None:
         """Move the bar."""
         if self.bar is None:
             return
-        in_epoch = plan.samples_seen(state.step) - (math.ceil(state.step / plan.steps_per_epoch) - 1) * plan.samples
         self.bar.update(
             self.task,
-            completed=state.step,
-            description=f"epoch {math.ceil(state.step / plan.steps_per_epoch)}/{epochs_of(plan)}",
-            speed=f"{in_epoch / state.epoch_seconds:,.0f} img/s" if state.epoch_seconds else "",
+            completed=step,
+            description=f"epoch {math.ceil(step / self.plan.steps_per_epoch)}/{epochs_of(self.plan)}",
+            speed=f"{images_per_second:,.0f} img/s",
             loss="" if loss is None else f"loss {loss:.3f}",
         )
 
@@ -98,8 +97,8 @@ def epochs_of(plan: Plan) -> str:
 
 def row_line(row: Mapping[str, Any], plan: Plan) -> str:
     """One line for the terminal: where the training is, its loss and accuracy, validation of every view, speed."""
-    parts = [f"epoch {row['epoch']:.4g}/{epochs_of(plan)}", f"step {row['step']}", f"lr {row['lr']:.4g}"]
-    parts.append(f"train loss {row['train_loss']:.4f} accuracy {row['train_accuracy']:.2%}")
+    parts = [f"epoch {row['epoch']:.4g}/{epochs_of(plan)}", f"step {row['step']}", f"lr {row['lr']:.3g}"]
+    parts += [f"loss {row['train_loss']:.4f}", f"train {row['train_accuracy']:.2%}"]
     views = [
         k.removeprefix("val_").removesuffix("_accuracy")
         for k in row

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ from recipelab.records.log import Log
 from recipelab.records.record import Record
 from recipelab.records.resources import ResourceSampler
 
+CHECKPOINTS: tuple[str, ...] = ("last", "best")
+
 
 def train(*overrides: str, config: str | None = None, config_dir: str | None = None, quiet: bool = False) -> Run:
     """Train one recipe and leave its record; the same as `recipelab train`.
@@ -47,12 +50,14 @@ def train(*overrides: str, config: str | None = None, config_dir: str | None = N
             log(f"torch.compile could not be used; the run goes on without: {reason}")
             job = replace(job, execution=replace(job.execution, compile=False))
         record = open_record(job, log)
-        again = " ".join(["recipelab train", *ask.words(), f"trainer.resume={record.path}"])
-        with record, _resources(record, job) as resources, _ending(record, log, again):
-            result = _run(job, parts, record, log, again)
-            record.update_result(**result, **_peaks(resources), status="finished")
-            log.table(result_table(result, job.recipe.data.protocol))
-            log(f"record: {record.path}")
+        again = shlex.join(["recipelab", "train", *ask.words(), f"trainer.resume={record.path}"])
+        with record:
+            start = _start(job, parts)  # a refused resume leaves its record as it was
+            with _resources(record, job) as resources, _ending(record, log, again):
+                result = _run(job, parts, start, record, log, again)
+                record.update_result(**_peaks(resources), status="finished")
+                log.table(result_table(result, job.recipe.data.protocol))
+                log(f"record: {record.path}")
     return load_run(record.path, config_dir=config_dir)
 
 
@@ -69,57 +74,84 @@ def open_record(job: Job, log: Log) -> Record:
     return record
 
 
-def _run(job: Job, parts: Parts, record: Record, log: Log, again: str) -> dict[str, Any]:
-    """From the record's first lines to the result: describe, restore, train, open the lockbox."""
-    began = time.perf_counter()
-    identity = _describe(job, parts, record)
+@dataclass
+class Start:
+    """Where a training begins, and as what.
+
+    environment, execution: what environment.json says of the machine and of how the recipe runs on it.
+    identity: recipe_hash and fingerprint.
+    """
+
+    state: State
+    best: Best
+    environment: dict[str, Any]
+    execution: dict[str, Any]
+    identity: dict[str, str]
+
+
+def _start(job: Job, parts: Parts) -> Start:
+    """The beginning, or where the resumed record stands; raises UserError when it cannot be gone on with."""
+    environment = describe()
+    execution = fingerprint(job.execution, environment, parts.step.optimizer.defaults.get("fused"))
+    identity = {"recipe_hash": job.recipe_hash, "fingerprint": fingerprint_hash(execution)}
     best = Best(job.recipe.run.select_metric, job.recipe.run.select_view)
     state = job.resumed.restore(parts.step, parts.views, best, parts.plan, identity) if job.resumed else State()
+    return Start(state, best, environment, execution, identity)
+
+
+def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: str) -> dict[str, Any]:
+    """From the record's first lines to the result: describe, train, open the lockbox."""
+    began, before = time.perf_counter(), start.state.total_seconds
     if job.resumed:
-        record.update_result(resumed=job.resumed.history(state))
+        record.update_result(**job.resumed.headings(start.state))
         log(
-            f"resumed at step {state.step}"
+            f"resumed at step {start.state.step}"
             + (f"; changed: {', '.join(job.resumed.changed)}" if job.resumed.changed else "")
         )
+    _describe(job, parts, start, record)
     sizes = {name: len(pool) for name, pool in job.pools.items()}
     say_opening(log, job.execution, job.facts, sizes, parts.plan, parts.summary)
     log(f"seed: {job.seed}")
 
-    logger = _logger(job, record, log)
-    with Screen(record, log, logger, parts.plan, progress=wants_bar(job.recipe.run.progress)) as screen:
+    with (
+        _mirror(job, record, log) as logger,
+        Screen(record, log, logger, parts.plan, progress=wants_bar(job.recipe.run.progress)) as screen,
+    ):
         training = Training(
             plan=parts.plan,
-            state=state,
+            state=start.state,
             train=parts.step,
             views=parts.views,
             loader=parts.epochs,
             validate=lambda twin: parts.measure(twin, "val"),
             writer=screen,
-            best=best,
+            best=start.best,
             stop=parts.stop,
-            identity={"facts": _plain_facts(job), **identity},
+            identity={"facts": _plain_facts(job), **start.identity},
         )
         profile = job.recipe.trainer.debug == "profile"
         done = profiled(training.run, record.path, log) if profile else training.run()
         found = _lockbox(job, parts, record) if done else None
-    if found is None:
-        raise Interrupted(parts.stop.signal_number or 0, again)
-    result = _result(job, state, parts, found, time.perf_counter() - began)
-    if logger is not None:
-        logger.close({**record.result(), **result})
+        if found is None:
+            raise Interrupted(parts.stop.signal_number or 0, again)
+        opened = (record.result().get("lockbox") or {}).get("opened", 0) + int("test" in found)
+        result = {
+            **_result(job, start.state, parts, found),
+            "lockbox": {"policy": job.recipe.run.lockbox, "opened": opened},
+            "total_seconds": before + time.perf_counter() - began,
+        }
+        record.update_result(**result)
     return result
 
 
-def _describe(job: Job, parts: Parts, record: Record) -> dict[str, str]:
-    """Write recipe, environment and headings into the record. Returns the two identities."""
-    environment = describe()
-    execution = fingerprint(job.execution, environment, parts.step.optimizer.defaults.get("fused"))
-    identity = {"recipe_hash": job.recipe_hash, "fingerprint": fingerprint_hash(execution)}
-    record.write_config(job.recipe.config)
+def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
+    """Write recipe, environment and headings into the record."""
+    config = job.recipe.config  # less trainer.resume: who starts from this recipe anew does not go on with a record
+    record.write_config({**config, "trainer": {**config["trainer"], "resume": None}})
     record.write_environment(
         {
-            **environment,
-            "execution": execution,
+            **start.environment,
+            "execution": start.execution,
             "resolved": job.execution.overrides(),
             "facts": _plain_facts(job),
             "splits": {name: {"samples": len(p), "sha256": job.digests[name]} for name, p in job.pools.items()},
@@ -129,7 +161,7 @@ def _describe(job: Job, parts: Parts, record: Record) -> dict[str, str]:
     record.update_result(
         status="running",
         reason=None,
-        **identity,
+        **start.identity,
         model=job.recipe.slots["model"].name,
         data=job.recipe.slots["data"].name.lower(),
         seed=job.seed,
@@ -139,31 +171,27 @@ def _describe(job: Job, parts: Parts, record: Record) -> dict[str, str]:
         parameters=parts.summary.parameters,
         flops=parts.summary.flops,
     )
-    return identity
 
 
 def _lockbox(job: Job, parts: Parts, record: Record) -> dict[str, Any] | None:
     """Last and best, every view, on every split that may be opened; None when stopped on the way."""
-    checkpoints = {name: record.load_checkpoint(name) for name in ("last", "best") if name in record.checkpoints()}
+    checkpoints = {name: record.load_checkpoint(name) for name in CHECKPOINTS if name in record.checkpoints()}
     weights = {name: {"raw": content["model"], **content["views"]} for name, content in checkpoints.items()}
     steps = {name: content["step"] for name, content in checkpoints.items()}
     splits = ["train", "val", *(["test"] if job.recipe.run.lockbox == "end" else [])]
     return open_lockbox(weights, steps, parts.views.load_state, parts.measure, splits)
 
 
-def _result(job: Job, state: State, parts: Parts, found: dict[str, Any], seconds: float) -> dict[str, Any]:
-    """What result.json holds at the end of a run, beyond its headings."""
+def _result(job: Job, state: State, parts: Parts, found: dict[str, Any]) -> dict[str, Any]:
+    """What a run came to: every measurement, the one that is its headline, and its speed."""
     run = job.recipe.run
-    opened = "test" in found
-    split, checkpoint = ("test" if opened else "val"), (run.select if run.select in found["val"] else "last")
+    split, checkpoint = ("test" if "test" in found else "val"), (run.select if run.select in found["val"] else "last")
     headline = {"checkpoint": checkpoint, "view": run.select_view, "split": split}
     headline["accuracy"] = found[split][checkpoint][run.select_view]["accuracy"]
     return {
         **found,
         "headline": headline,
-        "lockbox": {"policy": run.lockbox, "opened": int(opened)},
         "seconds": state.seconds,
-        "total_seconds": state.total_seconds + seconds,
         "images_per_second": parts.plan.samples_seen(state.step) / state.seconds if state.seconds else None,
     }
 
@@ -172,12 +200,18 @@ def _plain_facts(job: Job) -> dict[str, Any]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(job.facts).items()}
 
 
-def _logger(job: Job, record: Record, log: Log) -> Guarded | None:
+@contextlib.contextmanager
+def _mirror(job: Job, record: Record, log: Log) -> Iterator[Guarded | None]:
+    """The logger of the recipe, closed however the run ends, so that what it holds back is written."""
     if "logger" not in job.recipe.slots:
-        return None
+        yield None
+        return
     logger = Guarded(job.recipe.slots["logger"].build(), log)
     logger.open(record.path, job.recipe.config)
-    return logger
+    try:
+        yield logger
+    finally:
+        logger.close(record.result())
 
 
 @contextlib.contextmanager

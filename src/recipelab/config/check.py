@@ -11,9 +11,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from recipelab.config.compose import PRESETS, TOP_KEYS, Composed
+from recipelab.config.compose import Composed
+from recipelab.config.overrides import PRESETS, TOP_KEYS
 from recipelab.config.schema import OPTIONAL_SECTIONS, SECTIONS, Averaging, Data, Run, Sam, Trainer
-from recipelab.config.slots import SLOTS, Schema, fill, locate, schema_of
+from recipelab.config.signature import Schema, fill, plain, schema_of
+from recipelab.config.slots import SLOTS, described, locate
 from recipelab.core.durations import parse
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
@@ -26,9 +28,10 @@ FACTS = frozenset({f.name for f in fields(Facts)} | {"input_dim"})
 class Bound:
     """A slot's target with its checked keywords.
 
-    kwargs: every keyword but those that facts of the data fill; `with_facts` adds them.
+    slot: its name. kwargs: every keyword but those that facts of the data fill; `with_facts` adds them.
     """
 
+    slot: str
     target: Callable[..., Any]
     schema: Schema
     kwargs: dict[str, Any]
@@ -39,8 +42,14 @@ class Bound:
         return getattr(self.target, "__name__", str(self.target))
 
     def build(self, *supplied: Any) -> Any:
-        """Call the target with what the loop supplies and the recipe's keywords."""
-        return self.target(*supplied, **self.kwargs)
+        """Call the target with what the loop supplies and the recipe's keywords.
+
+        Raises UserError for what the target itself refuses, such as two keys that cannot go together.
+        """
+        try:
+            return self.target(*supplied, **self.kwargs)
+        except (TypeError, ValueError) as error:
+            raise UserError(f"{self.slot}: {self.name} cannot be built so: {described(error)}") from error
 
 
 @dataclass(frozen=True)
@@ -94,7 +103,7 @@ def check(composed: Composed) -> Recipe:
     config: dict[str, Any] = asdict(run)
     for name, bound in slots.items():
         shared = asdict(data) if name == "data" else {}
-        config[name] = {"_target_": given[name]["_target_"], **shared, **bound.kwargs}
+        config[name] = plain({"_target_": given[name]["_target_"], **shared, **bound.kwargs})
     config["trainer"] = asdict(trainer)
     config.update({name: asdict(sections[name]) for name in OPTIONAL_SECTIONS if sections[name] is not None})
     return Recipe(config, run, trainer, data, sections["averaging"], sections["sam"], slots, composed)
@@ -129,9 +138,10 @@ def _slot(name: str, node: Any, composed: Composed) -> Bound | None:
     if "_target_" not in node:
         empty = ", which is set to none" if slot.optional else ""
         raise UserError(f"{name}.{next(iter(node))} has nothing to apply to{empty}: choose one, {name}=CHOICE")
-    target = locate(name, node["_target_"], trusted=composed.trusted, own=composed.own)
+    trusted = composed.trusted or node["_target_"] in composed.named
+    target = locate(name, node["_target_"], trusted=trusted, own=composed.own)
     schema = schema_of(target, slot.supplied)
-    bound = Bound(target, schema, {})
+    bound = Bound(name, target, schema, {})
     own = {key: value for key, value in node.items() if key != "_target_"}
     if name == "data":  # keys that every data slot shares are checked beside the slot's own
         everything = Schema({**SHARED_DATA.parameters, **schema.parameters}, schema.open)
@@ -151,10 +161,20 @@ def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: 
             parse(moment, "trainer.checkpoint_at")
     if trainer.epochs is None and trainer.steps is None:
         raise UserError("a training needs a length: give trainer.epochs=N or trainer.steps=N")
-    if data.folds is not None and data.fold >= data.folds:
-        raise UserError(f"data.fold={data.fold}: with data.folds={data.folds} the folds are 0 to {data.folds - 1}")
+    _check_folds(data)
     views = view_names(averaging)
+    if len(set(views)) < len(views):
+        raise UserError(f"averaging.decays={averaging.decays if averaging else []}: every decay can be given only once")
     if run.select_view not in views:
         hint = did_you_mean(run.select_view, views)
         raise UserError(f"select_view={run.select_view}: the views of this recipe are {', '.join(views)}{hint}")
     return replace(trainer, epochs=None) if trainer.steps is not None else trainer
+
+
+def _check_folds(data: Data) -> None:
+    if data.folds is None and data.fold != 0:
+        raise UserError(f"data.fold={data.fold} has nothing to apply to: give data.folds, such as data.folds=5")
+    if data.folds is not None and data.fold >= data.folds:
+        raise UserError(f"data.fold={data.fold}: with data.folds={data.folds} the folds are 0 to {data.folds - 1}")
+    if data.folds is not None and data.protocol == "test_as_val":
+        raise UserError("data.protocol=test_as_val validates on the test part: it cannot go with data.folds")

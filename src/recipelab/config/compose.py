@@ -6,30 +6,30 @@ writes its output folder before a check could run.
 
 from __future__ import annotations
 
+import contextlib
+import importlib.util
 import re
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from hydra import compose as hydra_compose
-from hydra import initialize_config_dir
+from hydra import version
+from hydra._internal.hydra import Hydra
+from hydra._internal.utils import create_config_search_path
 from hydra.core.global_hydra import GlobalHydra
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from recipelab.config.schema import SECTIONS, Run
-from recipelab.config.slots import SLOTS
+from recipelab.config.overrides import PRESETS, TOP_KEYS, line, parse
+from recipelab.config.schema import OPTIONAL_SECTIONS
 from recipelab.config.tree import groups, packaged_tree
-from recipelab.core.errors import UserError, did_you_mean
-
-PRESETS = ("recipe", "env")
-TOP_KEYS = tuple(f.name for f in fields(Run))
+from recipelab.core.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -37,14 +37,15 @@ class Composed:
     """A recipe put together but not yet checked.
 
     config: plain containers. trusted: whether every target in it was named by the package or the user.
-    own: modules that the user's own folder holds. shadowed: packaged files that a file of the user's stands before.
+    own: modules that the user's own folder holds. named: targets that the command itself names; both are trusted.
+    shadowed: packaged files that a file of the user's stands before.
     """
 
     config: dict[str, Any]
     trusted: bool = True
     own: tuple[str, ...] = ()
     shadowed: tuple[str, ...] = ()
-    overrides: tuple[str, ...] = field(default=())
+    named: tuple[str, ...] = ()
 
 
 def compose(
@@ -58,15 +59,14 @@ def compose(
     Raises UserError.
     """
     user = _user_tree(config_dir)
-    choices = groups(user)
-    parsed = [_judged(override, choices) for override in _parse(overrides)]
-    config = _hydra(user, [_line(o) for o in parsed]) if base is None else _onto(base, parsed, user)
+    parsed = parse(overrides, groups(user))
+    config = _anew(parsed, user) if base is None else _onto(base, parsed, user)
     return Composed(
         config=config,
         trusted=base is None,
-        own=tuple(sorted({p.stem if p.is_file() else p.name for p in _modules(user)})),
+        own=tuple(_modules(user)),
         shadowed=tuple(_shadowed(user)),
-        overrides=tuple(overrides),
+        named=tuple(str(o.value()) for o in parsed if o.key_or_group.endswith("._target_")),
     )
 
 
@@ -81,25 +81,37 @@ def load_base(path: str | Path) -> dict[str, Any]:
         config = yaml.safe_load(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise UserError(f"--config {path}: there is no file {file}") from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise UserError(f"--config {path}: {file} cannot be read as yaml: {error}") from error
     if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
         raise UserError(f"--config {path}: {file} is not a recipe: a mapping of slots is expected at its top")
-    _refuse_magic(file, config)
+    _refuse_magic(str(file), config)
     return config
 
 
-def _refuse_magic(file: Path, node: Any, where: str = "") -> None:
+def _refuse_magic(source: str, node: Any, where: str = "", seen: set[int] | None = None) -> None:
+    """A recipe that somebody wrote holds plain values under plain keys: nothing that Hydra or yaml would act upon."""
+    seen = set() if seen is None else seen
+    if isinstance(node, Mapping | list):
+        if id(node) in seen:  # before it is followed: anchors can nest without end, or grow without measure
+            raise UserError(
+                f"{source}: a recipe from a file holds no yaml anchors (&, *), but {where.rstrip('.')} is one"
+            )
+        seen.add(id(node))
     if isinstance(node, Mapping):
         for key, value in node.items():
             if str(key) == "hydra" or str(key) in ("defaults", "_recursive_", "_partial_", "_args_", "_convert_"):
-                raise UserError(f"{file}: a recipe from a file holds no {where}{key}")
-            _refuse_magic(file, value, f"{where}{key}.")
+                raise UserError(f"{source}: a recipe from a file holds no {where}{key}")
+            _refuse_magic(source, value, f"{where}{key}.", seen)
     elif isinstance(node, list):
         for item in node:
-            _refuse_magic(file, item, where)
+            _refuse_magic(source, item, where, seen)
     elif isinstance(node, str) and "${" in node:
-        raise UserError(f"{file}: a recipe from a file holds no interpolation, but {where.rstrip('.')}={node!r}")
+        raise UserError(f"{source}: a recipe from a file holds no interpolation, but {where.rstrip('.')}={node!r}")
+    elif not isinstance(node, str | int | float | None):
+        raise UserError(
+            f"{source}: {where.rstrip('.')}={node} is a {type(node).__name__}, which no key takes; quote it"
+        )
 
 
 def _user_tree(config_dir: str | Path | None) -> Path | None:
@@ -113,75 +125,68 @@ def _user_tree(config_dir: str | Path | None) -> Path | None:
     return folder
 
 
-def _modules(user: Path | None) -> list[Path]:
-    if user is None:
-        return []
-    return [p for p in user.iterdir() if p.suffix == ".py" or (p.is_dir() and (any(p.glob("*.py"))))]
+def _modules(user: Path | None) -> Iterator[str]:
+    """Names of the modules that are found in the user's folder; an installed one of the same name stands before it."""
+    for path in sorted(user.iterdir()) if user else ():
+        name = path.stem if path.suffix == ".py" else path.name
+        if name.isidentifier() and (path.suffix == ".py" or path.is_dir()):
+            with contextlib.suppress(ImportError, ValueError):  # ValueError: a module without a spec, such as __main__
+                spec = importlib.util.find_spec(name)
+                places = [spec.origin, *(spec.submodule_search_locations or ())] if spec else []
+                if any(place and Path(place).is_relative_to(path.parent) for place in places):
+                    yield name
 
 
-def _shadowed(user: Path | None) -> list[str]:
-    if user is None:
-        return []
+def _shadowed(user: Path | None) -> Iterator[str]:
+    """Files of the packaged tree that the user's stand before."""
     ours = packaged_tree()
-    relative = [file.relative_to(user) for file in user.rglob("*.yaml")]
-    return sorted(str(path) for path in relative if (ours / path).exists())
+    for file in sorted(ours.rglob("*.yaml")):
+        name = file.relative_to(ours)
+        if user and (user / name).exists():
+            yield str(name)
 
 
-def _parse(overrides: Sequence[str]) -> list[Override]:
-    parser = OverridesParser.create()
-    parsed = []
-    for text in overrides:
-        try:
-            parsed.append(parser.parse_override(text))
-        except (HydraException, ValueError) as error:
-            reason = str(error).splitlines()[0]
-            hint = "\n  a key and a value are expected: trainer.epochs=10" if "=" not in text else ""
-            raise UserError(f"cannot read the override {text!r}: {reason}{hint}") from None
-    return parsed
+def _anew(overrides: Sequence[Override], user: Path | None) -> dict[str, Any]:
+    """The defaults with overrides applied."""
+    config = _hydra(user, [line(o) for o in overrides])
+    optional = [o for o in overrides if o.key_or_group.split(".")[0] in OPTIONAL_SECTIONS and "." in o.key_or_group]
+    if optional:
+        _refuse_unchosen(optional, _hydra(user, [line(o) for o in overrides if o not in optional]))
+    return _plain(config)
 
 
-def _judged(override: Override, choices: Mapping[str, list[str]]) -> Override:
-    """`override` if its first word and, for a group, its choice exist. Raises UserError with the nearest."""
-    key = override.key_or_group
-    head, _, rest = key.partition(".")
-    if override.is_sweep_override():
-        raise UserError(f"{override.input_line}: one run takes one value a key, but this names several")
-    if not rest and head in choices and override.type is not OverrideType.DEL:
-        value = override.value()
-        value = "none" if value is None else str(value)
-        if value not in choices[head]:
-            raise UserError(
-                f"{head}={value}: there is no such choice{did_you_mean(value, choices[head], f'{head}=')}"
-                f"\n  choices: {', '.join(choices[head])}"
-            )
-        return override
-    sections = {*SLOTS, *SECTIONS}
-    if (rest and head in sections) or (not rest and head in TOP_KEYS):
-        return override
-    known = [*sections, *choices, *TOP_KEYS]
-    raise UserError(
-        f"{key} is not a key of a recipe{did_you_mean(head, known)}"
-        f"\n  slots and sections: {', '.join([*SLOTS, *SECTIONS])}\n  top keys: {', '.join(TOP_KEYS)}"
-    )
+def _refuse_unchosen(overrides: Sequence[Override], config: Mapping[str, Any]) -> None:
+    """A key of a section that is not there must not bring it in with everything else by default."""
+    for override in overrides:
+        name = override.key_or_group.split(".")[0]
+        if not config.get(name):
+            found = ", ".join(f"{name}={choice}" for choice in groups()[name] if choice != "none")
+            raise UserError(f"{override.input_line} has nothing to apply to, as {name} is none: choose one, {found}")
 
 
-def _line(override: Override) -> str:
-    """The override as Hydra takes it: `++` lets a key be set that the yaml does not spell out; `check` knows it."""
-    if override.type is OverrideType.DEL:
-        return str(override.input_line)
-    key, value = str(override.input_line).lstrip("+").split("=", 1)
-    if "." not in key and key not in TOP_KEYS:
-        return f"{key}={'none' if override.value() is None else value}"
-    return f"++{key}={value}"
+def _hydra(user: Path | None, lines: list[str]) -> DictConfig:
+    """Hydra's compose over the user's tree and ours, in that order.
 
-
-def _hydra(user: Path | None, lines: list[str]) -> dict[str, Any]:
-    ours = packaged_tree()
-    search = [f"hydra.searchpath=[file://{ours}]"] if user else []
+    Not `initialize_config_dir` and `hydra.searchpath`: what that adds stands behind the main tree, and where the user's
+    is the main tree, the primary file is looked for before ours is added. A caller's own Hydra is left as it was.
+    """
+    path = create_config_search_path(str(user or packaged_tree()))
+    if user:
+        path.prepend("packaged", str(packaged_tree()), "schema")
+    around = GlobalHydra.instance().hydra
     GlobalHydra.instance().clear()
     try:
-        with initialize_config_dir(str(user or ours), version_base="1.3"):
-            config = hydra_compose("train", [*search, *lines])
+        version.setbase("1.3")
+        Hydra.create_main_hydra2("recipelab", path)
+        return hydra_compose("train", lines)
+    except (HydraException, OmegaConfBaseException) as error:
+        raise UserError(_hydra_message(error)) from None
+    finally:
+        GlobalHydra.instance().hydra = around
+
+
+def _plain(config: DictConfig) -> dict[str, Any]:
+    try:
         plain = OmegaConf.to_container(config, resolve=True)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_hydra_message(error)) from None
@@ -196,24 +201,26 @@ def _hydra_message(error: Exception) -> str:
     return "the recipe cannot be put together: " + text.strip().replace("\n", "\n  ")
 
 
-def _onto(base: Mapping[str, Any], overrides: list[Override], user: Path | None) -> dict[str, Any]:
+def _onto(base: Mapping[str, Any], overrides: Sequence[Override], user: Path | None) -> dict[str, Any]:
     """`base` with overrides applied: a group's choice replaces its node, a dotted key is set."""
+    _refuse_magic("the recipe to start from", base)
     config = OmegaConf.create(dict(base))
     chosen = [o for o in overrides if "." not in o.key_or_group and o.key_or_group not in TOP_KEYS]
     for override in chosen:
         name = override.key_or_group
         if name in PRESETS:
             raise UserError(f"{name}= chooses a preset over the defaults; it cannot change a recipe given by --config")
-        node = _hydra(user, [_line(override)]).get(name)
+        node = _hydra(user, [line(override)]).get(name)
         config.pop(name, None)
         if node is not None:
             config[name] = node
-    for override in overrides:
-        if override in chosen:
-            continue
+    rest = [o for o in overrides if o not in chosen]
+    _refuse_unchosen([o for o in rest if o.key_or_group.split(".")[0] in OPTIONAL_SECTIONS], config)
+    for override in rest:
         if override.type is OverrideType.DEL:
             raise UserError(f"{override.input_line}: a key of a recipe given by --config cannot be deleted")
-        OmegaConf.update(config, override.key_or_group, override.value(), merge=False, force_add=True)
-    plain = OmegaConf.to_container(config, resolve=False)
-    assert isinstance(plain, dict)
-    return {str(key): value for key, value in plain.items()}
+        try:
+            OmegaConf.update(config, override.key_or_group, override.value(), merge=False, force_add=True)
+        except OmegaConfBaseException as error:
+            raise UserError(f"{override.input_line}: {str(error).splitlines()[0]}") from None
+    return _plain(config)

@@ -44,7 +44,7 @@ def recipe_hash(config: Mapping[str, Any], data: Mapping[str, str]) -> str:
 
     config: a complete recipe, as `check` returns it. data: the digest of each split (and of initial weights).
     """
-    left_out = EXECUTION_KEYS | OUTSIDE_KEYS | PLACE_KEYS | {"seed"}
+    left_out = EXECUTION_KEYS | OUTSIDE_KEYS | PLACE_KEYS | {"seed", "trainer.init_from"}  # weights count by content
     flat = {k: v for k, v in flatten(config).items() if k not in left_out and not k.startswith("logger.")}
     return _digest({"recipe": flat, "data": dict(data)})
 
@@ -57,11 +57,11 @@ def fingerprint_hash(execution: Mapping[str, Any]) -> str:
 def changed_keys(recorded: Mapping[str, Any], asked: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
     """Keys whose value differs between two complete recipes: key -> (recorded, asked).
 
-    Where a run is written, shown or logged is left out: it changes no result.
+    Where a run is written, shown or logged, and where its data lie, is left out: it changes no result.
     """
     old, new = flatten(recorded), flatten(asked)
     return {
         key: (old.get(key), new.get(key))
         for key in sorted(old.keys() | new.keys())
-        if old.get(key) != new.get(key) and key not in OUTSIDE_KEYS and not key.startswith("logger.")
+        if old.get(key) != new.get(key) and key not in OUTSIDE_KEYS | PLACE_KEYS and not key.startswith("logger.")
     }

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le, Lt
+from annotated_types import Ge, Gt, Le, Lt, MinLen
 
 Auto = Literal["auto"]
 MAX_SEED = 2**32 - 1
@@ -34,7 +34,7 @@ class Trainer:
     """How often the validation split is evaluated; the end of the training always is."""
     checkpoint_every: str = "1ep"
     """How often last.pt is written."""
-    checkpoint_at: list[str | int] = field(default_factory=list)
+    checkpoint_at: list[str | Count] = field(default_factory=list)
     """Further steps at which a checkpoint is kept under its own name (step_N.pt)."""
     gradient_clip: Annotated[float, Gt(0)] | None = None
     """Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_)."""
@@ -68,7 +68,7 @@ class Data:
     task: Literal["classification"] = "classification"
     num_classes: Annotated[int, Ge(2)] | None = None
     input_channels: Count | None = None
-    image_size: Count | list[Count] | Auto | None = None
+    image_size: Count | Annotated[list[Count], MinLen(1)] | Auto | None = None
     """Spatial sizes [height, width]; one number for a square."""
     mean: list[float] | None = None
     """Per channel, of images scaled to [0, 1]; measured on the training split when not given."""
@@ -93,7 +93,7 @@ class Data:
 class Averaging:
     """Exponential moving averages of the weights, carried beside the training (never fed back)."""
 
-    decays: list[Annotated[float, Ge(0), Lt(1)]] = field(default_factory=lambda: [0.9995])
+    decays: Annotated[list[Annotated[float, Ge(0), Lt(1)]], MinLen(1)] = field(default_factory=lambda: [0.9995])
     """One average a decay: avg <- d avg + (1 - d) w after every optimizer step, starting as a copy of w."""
 
 

@@ -73,7 +73,7 @@ class Entry:
                 _verify(self.path / name, facts)
             pools = {part: _read_pool(self.path, part) for part in index["parts"]}
             return Content(pools["train"], pools.get("test"), list(index["remarks"]))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             if not self.path.exists():
                 return None
             say(f"the cache entry {self.path} is incomplete: decoding again")

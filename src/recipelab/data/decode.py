@@ -116,19 +116,19 @@ def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
     return image if image.size == wanted else ImageOps.fit(image, wanted, Image.Resampling.BILINEAR)
 
 
-def sample_sizes(paths: Sequence[Path | str]) -> tuple[dict[str, tuple[int, int]], dict[str, str]]:
-    """(height, width) as displayed of up to 64 evenly spaced files, from their headers; and what could not be read."""
-    sizes: dict[str, tuple[int, int]] = {}
-    failures: dict[str, str] = {}
+def sample_sizes(paths: Sequence[Path | str]) -> tuple[dict[int, tuple[int, int]], dict[int, str]]:
+    """Of up to 64 evenly spaced files, by row: (height, width) as displayed, from the header; or why it is unknown."""
+    sizes: dict[int, tuple[int, int]] = {}
+    failures: dict[int, str] = {}
     step = max(1, len(paths) / SAMPLE)
     with quiet_pillow():
         for position in range(min(SAMPLE, len(paths))):
-            path = paths[int(position * step)]
+            row = int(position * step)
             try:
-                with _open(path) as image:
-                    sizes[str(path)] = _displayed_size(image)
+                with _open(paths[row]) as image:
+                    sizes[row] = _displayed_size(image)
             except Exception as error:
-                failures[str(path)] = reason(error)
+                failures[row] = reason(error)
     return sizes, failures
 
 

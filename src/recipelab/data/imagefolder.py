@@ -112,41 +112,44 @@ class ImageFolder:
             return height, width
         sizes, failures = sample_sizes(self._paths)
         if failures and (self.on_error == "stop" or not sizes):
-            raise UserError(_unreadable(failures, len(self._files)))
+            raise UserError(self._unreadable(failures))
         return _common_size(sizes)
 
     def _entry(self) -> cache.Entry | None:
         if self.cache == "none":
             return None
         folder = cache.default_folder() if self.cache == "auto" else Path(self.cache).expanduser()
-        options = {
-            "image_size": self._size,
-            "input_channels": self.input_channels,
-            "on_error": self.on_error,
-            "pillow": PIL.__version__,  # another decoder may give other pixels
-        }
-        key = cache.key(self._folder.root, [name for name, _ in self._files], options)
+        options = {"image_size": self._size, "input_channels": self.input_channels, "on_error": self.on_error}
+        made_by = options | {"pillow": PIL.__version__}  # another decoder may give other pixels
+        key = cache.key(self._folder.root, [name for name, _ in self._files], made_by)
         return cache.Entry(folder, f"{self._folder.root.resolve()} {options}", key)
 
     def _decode(self) -> cache.Content:
         files, size = self._files, self._size
         _require_memory(len(files) * size[0] * size[1] * self.input_channels, len(files), size)
         decoded = decode_files(self._paths, size, self.input_channels, patient=self.on_error == "skip")
-        failures = {files[row][0]: reason for row, reason in decoded.failures.items()}
+        failures = decoded.failures
         if failures and self.on_error == "stop":
-            raise UserError(_unreadable(failures, len(files)))
+            raise UserError(self._unreadable(failures))
         remarks = []
         if decoded.resized:
             remarks.append(
                 f"resized {decoded.resized:,} of {len(files):,} images to {size[0]}x{size[1]} (height x width)"
             )
         if failures:
-            remarks.append(f"left out {len(failures):,} files that cannot be read: {_some(failures)}")
+            shown = "; ".join(f"{files[row][0]!r} ({failures[row]})" for row in sorted(failures)[:NAMED])
+            more = "; ..." if len(failures) > NAMED else ""
+            remarks.append(f"left out {len(failures):,} files that cannot be read: {shown}{more}")
         bounds = [0, len(self._folder.train), len(files)]
-        pools = [
-            self._pool(decoded.images, range(*part), decoded.failures) for part in zip(bounds, bounds[1:], strict=False)
-        ]
+        pools = [self._pool(decoded.images, range(*part), failures) for part in zip(bounds, bounds[1:], strict=False)]
         return cache.Content(pools[0], pools[1] if self._folder.test else None, remarks)
+
+    def _unreadable(self, failures: dict[int, str]) -> str:
+        row = min(failures)
+        return (
+            f"image file {self._files[row][0]!r} (under data.root={self.root!r}) cannot be read: {failures[row]}\n"
+            f"  fix: replace or remove it, or leave out such files with data.on_error=skip"
+        )
 
     def _pool(self, images: np.ndarray, rows: range, failures: dict[int, str]) -> Pool:
         """The pool of `rows`, less the failures. Raises UserError when a class has no image left."""
@@ -161,7 +164,7 @@ class ImageFolder:
         return Pool(torch.from_numpy(chosen), targets, [files[row][0] for row in kept])
 
 
-def _common_size(sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
+def _common_size(sizes: dict[int, tuple[int, int]]) -> tuple[int, int]:
     counts = Counter(sizes.values()).most_common()
     if len(counts) == 1:
         return counts[0][0]
@@ -171,19 +174,6 @@ def _common_size(sizes: dict[str, tuple[int, int]]) -> tuple[int, int]:
         f"data.image_size=auto: the images have several sizes (height x width): {shown}{more}\n"
         "  fix: choose one, such as data.image_size=224 or data.image_size=[128,256]"
     )
-
-
-def _unreadable(failures: dict[str, str], count: int) -> str:
-    name, reason = next(iter(failures.items()))
-    return (
-        f"image file {name!r} (under data.root) cannot be read: {reason}\n"
-        f"  fix: replace or remove it, or leave out such files (of {count:,}) with data.on_error=skip"
-    )
-
-
-def _some(failures: dict[str, str]) -> str:
-    shown = "; ".join(f"{name!r} ({reason})" for name, reason in list(failures.items())[:NAMED])
-    return shown + ("; ..." if len(failures) > NAMED else "")
 
 
 def _require_memory(wanted: int, count: int, size: tuple[int, int]) -> None:

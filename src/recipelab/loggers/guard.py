@@ -13,7 +13,7 @@ class Logger(Protocol):
     open: called once, before the first step and again when a run is resumed; folder: the run record, in which the
     logger may make a folder of its own; config: the resolved recipe.
     log: one row of the metrics file, by column name, and its step.
-    close: called once, at the end; result: what result.json holds.
+    close: called once, however the run ends; result: what result.json holds (final metrics when it went through).
     """
 
     def open(self, folder: Path, config: dict[str, Any]) -> None: ...

@@ -49,12 +49,12 @@ class TensorBoard:
                 self._writer.add_scalar(tag(column), value, step)
 
     def close(self, result: dict[str, Any]) -> None:
-        """Write the final metrics and close. result: as in result.json; the hparams of a finished run only, since
-        TensorBoard keeps the first that it sees and an interrupted run may be resumed."""
+        """Write the final metrics and close. result: as in result.json; the hparams only when it has final metrics,
+        since TensorBoard keeps the first hparams that it sees and an interrupted run may be resumed."""
         final = dict(_final(result))
         for name, value in final.items():
             self._writer.add_scalar(name, value, self._step or 0)
-        if result.get("status") == "finished":
+        if final:
             self._hparams(final)
         self._writer.close()
 

@@ -7,8 +7,8 @@ passed by, at 88 us a call, where there is no gradient scaler: it does nothing m
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,6 +18,8 @@ from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from recipelab.core.errors import UserError
+
+_DEBUG_FILL: Any = torch.utils.deterministic  # a module that is also a class: type checkers see only the first
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ def _accelerator(asked: str) -> str:
 def has_bf16(cuda: bool) -> bool:
     """Whether the hardware itself computes in bf16, so that bf16 autocast is faster and not emulated."""
     if cuda:
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     flags = torch.cpu.get_capabilities()
     return any(flags.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
@@ -103,7 +105,7 @@ class Device:
 
     def __init__(self, execution: Execution) -> None:
         self.execution = execution
-        with warnings.catch_warnings(), _silent_fabric():
+        with _silent_fabric():
             fabric = Fabric(accelerator=execution.accelerator, devices=1, precision=_fabric_precision(execution))
             fabric.launch()
         self.torch_device = torch.device(fabric.device)
@@ -117,7 +119,7 @@ class Device:
 
     def backward(self, loss: Tensor) -> None:
         """Accumulate gradients of a 0-dim loss."""
-        (loss if self.scaler is None else self.scaler.scale(loss)).backward()
+        torch.autograd.backward(loss if self.scaler is None else self.scaler.scale(loss))
 
     def unscale(self, optimizer: torch.optim.Optimizer) -> None:
         """Bring gradients back to their true size, before they are clipped or read."""
@@ -144,16 +146,17 @@ def _fabric_precision(execution: Execution) -> Any:
 
 @contextlib.contextmanager
 def _silent_fabric() -> Iterator[None]:
-    """Fabric announces its precision through a logger of its own; ours says it in our words."""
-    import logging
-
-    logger = logging.getLogger("lightning.fabric")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Fabric announces its precision through a logger (the one of the two that was imported last); the run says it
+    in its own words."""
+    loggers = [logging.getLogger(f"lightning.{part}.utilities.rank_zero") for part in ("fabric", "pytorch")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.ERROR)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 @contextlib.contextmanager
@@ -163,13 +166,13 @@ def applied(execution: Execution) -> Iterator[None]:
         torch.get_num_threads(),
         torch.are_deterministic_algorithms_enabled(),
         torch.backends.cudnn.benchmark,
-        torch.utils.deterministic.fill_uninitialized_memory,
+        _DEBUG_FILL.fill_uninitialized_memory,
         torch.get_rng_state(),
     )
     torch.set_num_threads(execution.threads)
     torch.use_deterministic_algorithms(execution.deterministic)
     torch.backends.cudnn.benchmark = execution.cudnn_benchmark
-    torch.utils.deterministic.fill_uninitialized_memory = False  # it would fill every new tensor, for debugging
+    _DEBUG_FILL.fill_uninitialized_memory = False  # it would fill every new tensor, for debugging
     if execution.deterministic and execution.accelerator == "cuda":
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS refuses to be deterministic without
     try:
@@ -178,7 +181,7 @@ def applied(execution: Execution) -> Iterator[None]:
         torch.set_num_threads(before[0])
         torch.use_deterministic_algorithms(before[1])
         torch.backends.cudnn.benchmark = before[2]
-        torch.utils.deterministic.fill_uninitialized_memory = before[3]
+        _DEBUG_FILL.fill_uninitialized_memory = before[3]
         torch.set_rng_state(before[4])
 
 

@@ -36,7 +36,7 @@ class Writer(Protocol):
     def checkpoint(self, name: str, content: dict[str, Any]) -> None:
         """Write a checkpoint, whole or not at all."""
 
-    def progress(self, state: State, plan: Plan, loss: float | None) -> None:
+    def progress(self, step: int, loss: float | None, images_per_second: float) -> None:
         """Show how far the training is; called a few times a second at most."""
 
 
@@ -107,31 +107,30 @@ class Training:
         """Take steps up to `until`, or to the first after a stop was asked for."""
         state, plan = self.state, self.plan
         self.train.device.synchronize()
-        begin = time.perf_counter()
+        begin, first = time.perf_counter(), state.step
         if self._batches_at != state.step or state.step % plan.steps_per_epoch == 0:
             epoch = state.step // plan.steps_per_epoch
             self._batches = self.loader.epoch(epoch, plan.position(state.step))
         while state.step < until and not self.stop:
             self.train(list(islice(self._batches, plan.accumulate)), state.step)
             state.step += 1
-            self._show()
+            self._show(begin, first)
         self.train.device.synchronize()
         self._batches_at = state.step
         elapsed = time.perf_counter() - begin
         state.seconds += elapsed
         state.epoch_seconds += elapsed
 
-    def _show(self) -> None:
+    def _show(self, begin: float, first: int) -> None:
+        """Tell the writer how far it is, four times a second: since `begin`, when `first` steps had been taken."""
         now = time.perf_counter()
         if now - self._shown < 0.25:
             return
         self._shown = now
+        step, seen = self.state.step, self.plan.samples_seen
         on_cpu = self.train.device.torch_device.type == "cpu"  # elsewhere reading the loss would wait for the device
-        loss = self.train.log.latest(self._last_count()) if on_cpu else None
-        self.writer.progress(self.state, self.plan, loss)
-
-    def _last_count(self) -> int:
-        return max(1, self.plan.samples_seen(self.state.step) - self.plan.samples_seen(self.state.step - 1))
+        loss = self.train.log.latest(seen(step) - seen(step - 1)) if on_cpu else None
+        self.writer.progress(step, loss, (seen(step) - seen(first)) / (now - begin))
 
     def _boundary(self) -> None:
         """Do what is due after the steps taken so far. Nothing is done twice, nor skipped after a resume."""
@@ -143,10 +142,10 @@ class Training:
                 return
             self.writer.row(row)
             state.row_step = state.step
-            if plan.epoch_end(state.step):
+            if state.step % plan.steps_per_epoch == 0:  # not at an end in mid-epoch: a longer run may go on from there
                 self.train.log.reset()
                 state.epoch_seconds = 0.0
-        if state.step in plan.keep and state.saved_step != state.step:
+        if state.step in plan.keep:  # also when last.pt of this step is there: a stop may have come before this one
             self._save(f"step_{state.step}")
         if plan.checkpoint_due(state.step) and state.saved_step != state.step:
             self._save("last")
@@ -200,11 +199,15 @@ class Training:
 
     def _check_finite(self) -> None:
         bad = self.train.log.first_bad()
-        if bad is None:
+        if bad is not None:
+            step = (math.ceil(self.state.step / self.plan.steps_per_epoch) - 1) * self.plan.steps_per_epoch + bad
+        elif not self.views.finite():  # the last step's update overflowed: the next loss would show it
+            step = self.state.step - 1
+        else:
             return
-        step = (math.ceil(self.state.step / self.plan.steps_per_epoch) - 1) * self.plan.steps_per_epoch + bad
+        what = "loss was" if bad is not None else "weights were"
         raise RunError(
-            f"the loss was not finite in step {step + 1} (epoch {step // self.plan.steps_per_epoch + 1}),"
+            f"the {what} not finite in step {step + 1} (epoch {step // self.plan.steps_per_epoch + 1}),"
             f" at learning rate {self.train.lr(step):.6g}\n"
             "  what helps: a lower optimizer.lr, scheduler.warmup=5ep, trainer.gradient_clip=1, trainer.precision=32\n"
             "  the last good checkpoint is kept"

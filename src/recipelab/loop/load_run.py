@@ -55,7 +55,8 @@ class Run:
     def facts(self) -> Facts:
         """What the run knew of its data."""
         told = self.record.environment()["facts"]
-        return Facts(**{key: tuple(value) if isinstance(value, list) else value for key, value in told.items()})
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
+        return Facts(**plain)
 
     def model(self, checkpoint: str = "best", view: str = "raw") -> nn.Module:
         """The model with the weights of a view, on the CPU, in eval mode.

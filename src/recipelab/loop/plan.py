@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recipelab.core.durations import Timeline
@@ -62,6 +62,13 @@ class Plan:
     def samples_seen(self, step: int) -> int:
         """Samples trained on in `step` steps."""
         return step // self.steps_per_epoch * self.samples + min(self.position(step), self.samples)
+
+    def shortened(self, steps: int) -> Plan:
+        """The first `steps` steps of this plan, with an evaluation and a checkpoint halfway."""
+        total = min(steps, self.total)
+        half = max(1, total // 2)
+        timeline = replace(self.timeline, total_steps=total)
+        return replace(self, timeline=timeline, evaluate_every=half, checkpoint_every=half)
 
 
 def make_plan(trainer: Any, samples: int) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
@@ -94,11 +95,15 @@ class TrainStep:
                 images, target = self.mix(images, target.first)
             with self.device.autocast():
                 logits = self.model(images)
-            losses = target.blend(lambda labels, logits=logits: self.loss(logits, labels)).sum()
+            losses = target.blend(partial(self.loss, logits)).sum()
             self.device.backward(losses / count)
             with torch.no_grad():
-                guess = logits.argmax(1)
-                hits = target.blend(lambda labels, guess=guess: (guess == labels).float()).sum()
+                hits = target.blend(partial(_correct, logits.argmax(1))).sum()
             total = losses.detach() if total is None else total + losses.detach()
             correct = hits if correct is None else correct + hits
         return total, correct
+
+
+def _correct(guess: Tensor, labels: Tensor) -> Tensor:
+    """1.0 where a guess is the label, else 0.0: (B,) float32."""
+    return (guess == labels).float()

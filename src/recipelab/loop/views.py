@@ -42,6 +42,10 @@ class Views:
         _copy(weights, self.twin)
         return self.twin
 
+    def finite(self) -> bool:
+        """Whether every raw parameter is finite; waits for the device."""
+        return bool(torch.isfinite(_flat(self.model)).all())
+
     def norms(self) -> dict[str, float]:
         """L2 norm of the parameters, of each average's, and of its distance to them; read from the device at once."""
         raw = _flat(self.model)

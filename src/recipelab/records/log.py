@@ -19,7 +19,7 @@ _FILE_WIDTH = 120
 class Log:
     """Say text on standard output and append it to a file, each line with its time (ISO 8601, local, with offset).
 
-    path: the file, appended to; None to print only.
+    path: the file, appended to; None to print only, until `attach` names one.
     quiet: write to the file only.
     console: the terminal, for a progress bar that must not be torn by what is said meanwhile.
 
@@ -28,21 +28,17 @@ class Log:
     """
 
     def __init__(self, path: Path | None = None, quiet: bool = False) -> None:
-        self._path = path
+        self._path: Path | None = None
+        self._writable = True
         self._quiet = quiet
-        self._file: io.FileIO | None = None
-        self.console = Console(width=None if _is_terminal() else _FILE_WIDTH)
         self._early: list[str] = []
+        self.console = Console(width=None if _is_terminal() else _FILE_WIDTH)
         if path is not None:
             self.attach(path)
 
     def attach(self, path: Path) -> None:
         """Append to this file from now on, and first what was said before there was one."""
         self._path = path
-        try:
-            self._file = open(path, "ab", buffering=0)  # noqa: SIM115 (closed by `close`)
-        except OSError as error:
-            self._drop_file(error)
         early, self._early = self._early, []
         for text in early:
             self._append(text)
@@ -62,27 +58,20 @@ class Log:
         self._show(shown.get().rstrip("\n"))
         self._append(written.get().rstrip("\n"))
 
-    def close(self) -> None:
-        """Close the file; what is said later is only printed."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-
     def _append(self, text: str) -> None:
-        if self._file is None:
-            if self._path is None:
-                self._early.append(text)
+        if self._path is None:
+            self._early.append(text)
+            return
+        if not self._writable:
             return
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         lines = _ANSI.sub("", text).splitlines() or [""]
         try:
-            self._file.write("".join(f"{now} {line}".rstrip() + "\n" for line in lines).encode("utf-8", "replace"))
+            with open(self._path, "ab", buffering=0) as file:
+                file.write("".join(f"{now} {line}".rstrip() + "\n" for line in lines).encode("utf-8", "replace"))
         except OSError as error:
-            self._drop_file(error)
-
-    def _drop_file(self, error: OSError) -> None:
-        self.close()
-        self._show(f"warning: {self._path} cannot be written ({error.strerror}); the log goes on without it")
+            self._writable = False
+            self._show(f"warning: {self._path} cannot be written ({error.strerror}); the log goes on without it")
 
     def _show(self, text: str) -> None:
         if self._quiet:

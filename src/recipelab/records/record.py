@@ -197,7 +197,7 @@ class Record:
             what = f"no space left to write {path}" if full else f"{path} could not be written"
             safe = checkpoints.last_complete(self._checkpoints)
             advice = "free some space, then resume" if full else "mend that, then resume"
-            raise RunError(f"{what} ({cause.strerror}): {safe}\n  {advice}: resume={self.path}") from error
+            raise RunError(f"{what} ({cause.strerror}): {safe}\n  {advice}: trainer.resume={self.path}") from error
 
 
 def _disk_error(error: BaseException | None) -> OSError | None:

@@ -1,0 +1,126 @@
+"""What our loop adds to a step, over a bare PyTorch loop: microseconds, for a tiny network at batch 32.
+
+    python benchmarks/overhead.py [--quick] [--rounds N] [--steps N] [--parts] [KEY=VALUE ...]
+
+Both train the same network on the same uint8 images in memory, shuffled and normalised, not augmented, with the same
+optimizer, precision, threads and learning rates, count loss and accuracy, and write a row of CSV an epoch. Ours is the
+product's own loop with its run record (no TensorBoard); the bare one is `Bare` below, as one would write it by hand.
+A round is an epoch of each; the difference is formed within the round, rows included.
+
+`--parts` also times what a step of ours is made of, one part at a time.
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from harness import autocast, plain_torch, settings, timed, train_against
+from timing import Figure, Report, finish, parser
+from torch import Tensor
+
+from recipelab.commands.assemble import Parts
+from recipelab.commands.job import Job
+
+BATCH, GOAL_US = 32, 60
+
+
+class Bare:
+    """The loop that one writes by hand: shuffled index, gather, normalise, step, loss and accuracy kept as tensors."""
+
+    def __init__(self, job: Job, parts: Parts, path: Path) -> None:
+        facts, self.device = job.facts, parts.device.torch_device
+        pool = job.pools["train"]
+        self.images = pool.images.movedim(-1, 1).contiguous().to(self.device)
+        self.targets = pool.targets.to(self.device)
+        self.mean, self.std = (
+            torch.tensor(value, device=self.device).view(-1, 1, 1) * 255 for value in (facts.mean, facts.std)
+        )
+        self.model = job.recipe.slots["model"].build().to(self.device)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, fused=True
+        )
+        self.lrs = [0.1 * float(factor) for factor in parts.step.factors]
+        self.autocast = autocast(job, self.device)
+        self.writer = csv.writer(path.open("w", newline=""))
+        self.step = 0
+        self.seconds: list[float] = []
+
+    def epoch(self) -> None:
+        """One epoch and its row."""
+        with plain_torch(self.device), timed(self.seconds):
+            loss, accuracy = self._train()
+            self.writer.writerow([self.step, self.optimizer.param_groups[0]["lr"], loss, accuracy])
+
+    def _train(self) -> tuple[float, float]:
+        loss_sum = torch.zeros((), device=self.device)
+        correct = torch.zeros((), dtype=torch.int64, device=self.device)
+        for rows in torch.randperm(len(self.targets)).to(self.device).split(BATCH):
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.lrs[self.step]
+            images, targets = self.images[rows].float().sub_(self.mean).div_(self.std), self.targets[rows]
+            self.optimizer.zero_grad(set_to_none=True)
+            with self.autocast:
+                logits = self.model(images)
+                loss = F.cross_entropy(logits, targets)
+            loss.backward()
+            self.optimizer.step()
+            with torch.no_grad():
+                loss_sum += loss.detach() * len(rows)
+                correct += (logits.argmax(1) == targets).sum()
+            self.step += 1
+        return float(loss_sum) / len(self.targets), int(correct) / len(self.targets)
+
+
+def measure(rounds: int, steps: int, overrides: list[str]) -> Report:
+    """rounds: epochs that count, after one to warm up. steps: of an epoch. overrides: of the recipe."""
+    val = BATCH
+    recipe = ["data=synthetic", f"data.train={steps * BATCH + val}", f"data.test={val}", "model=tiny", "augment=none"]
+    recipe += [f"data.val_split={val / (steps * BATCH + val)}", f"trainer.batch_size={BATCH}", "logger=none"]
+    recipe += [f"trainer.epochs={rounds + 1}", "trainer.evaluate_every=100%", "trainer.checkpoint_every=100%"]
+    bares: list[Bare] = []
+    with tempfile.TemporaryDirectory() as folder:
+
+        def rival(job: Job, parts: Parts) -> Callable[[], None]:
+            bares.append(Bare(job, parts, Path(folder) / "bare.csv"))
+            return bares[0].epoch
+
+        clock, job = train_against(rival, [*recipe, *overrides])
+    # The last row of ours comes with the one evaluation, and the first of both is the warm-up.
+    ours, bare = (_microseconds(values[1:rounds], steps) for values in (clock.whole, bares[0].seconds))
+    training, rows = _microseconds(clock.training[1:rounds], steps), _microseconds(clock.rows[1:rounds], steps)
+    return Report(
+        "overhead",
+        settings(job, f"two linear layers, batch {BATCH}, {rounds - 1} rounds of {steps} steps"),
+        [
+            Figure("loop overhead", [a - b for a, b in zip(ours, bare, strict=True)], "us a step", GOAL_US, True),
+            Figure("bare PyTorch loop", bare, "us a step"),
+            Figure("recipelab", ours, "us a step"),
+            Figure("  steps alone", training, "us a step"),
+            Figure("  row of metrics (record, log)", rows, "us a step"),
+        ],
+    )
+
+
+def _microseconds(seconds: list[float], steps: int) -> list[float]:
+    return [value / steps * 1e6 for value in seconds]
+
+
+def main(arguments: list[str] | None = None) -> None:
+    options = parser(__doc__ or "")
+    options.add_argument("--rounds", type=int, default=20, help="epochs of each (default: %(default)s)")
+    options.add_argument("--steps", type=int, default=1000, help="steps of an epoch (default: %(default)s)")
+    options.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="of the recipe, such as trainer.precision=32")
+    given = options.parse_args(arguments)
+    rounds, steps = (3, 30) if given.quick else (given.rounds, given.steps)
+    finish(measure(rounds, steps, given.overrides), given.json)
+
+
+if __name__ == "__main__":
+    main()

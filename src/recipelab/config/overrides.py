@@ -1,0 +1,82 @@
+"""The words of a command: parsed by Hydra's grammar, and judged before anything is composed from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override, OverrideType
+from hydra.errors import HydraException
+
+from recipelab.config.schema import SECTIONS, Run
+from recipelab.config.slots import SLOTS
+from recipelab.core.errors import UserError, did_you_mean, nearest
+
+PRESETS = ("recipe", "env")
+TOP_KEYS = tuple(f.name for f in fields(Run))
+
+
+def parse(overrides: Sequence[str], choices: Mapping[str, Sequence[str]]) -> list[Override]:
+    """`overrides`, each of which names something that exists; choices: of every group. Raises UserError."""
+    parser = OverridesParser.create()
+    parsed = []
+    for text in overrides:
+        try:
+            parsed.append(parser.parse_override(text))
+        except (HydraException, ValueError) as error:
+            reason = str(error).splitlines()[0]
+            hint = "\n  a key and a value are expected: trainer.epochs=10" if "=" not in text else ""
+            raise UserError(f"cannot read the override {text!r}: {reason}{hint}") from None
+    return [_judged(override, choices) for override in parsed]
+
+
+def _judged(override: Override, choices: Mapping[str, Sequence[str]]) -> Override:
+    """`override` if its first word and, for a group, its choice exist. Raises UserError with the nearest."""
+    key = override.key_or_group
+    head, _, rest = key.partition(".")
+    sections = {*SLOTS, *SECTIONS}
+    if override.is_sweep_override():
+        raise UserError(f"{override.input_line}: one run takes one value a key, but this names several")
+    if rest and head in sections:
+        return override
+    if not rest and override.type is OverrideType.DEL and head in {*sections, *choices}:
+        instead = f": give {head}=none" if "none" in choices.get(head, ()) else ""
+        raise UserError(f"{override.input_line}: {head} cannot be deleted{instead}")
+    if not rest and head in choices:
+        value = override.value()
+        value = "none" if value is None else str(value)
+        if value not in choices[head]:
+            raise UserError(
+                f"{head}={value}: there is no such choice{did_you_mean(value, choices[head], f'{head}=')}"
+                f"\n  choices: {', '.join(choices[head])}"
+            )
+        return override
+    if not rest and head in TOP_KEYS:
+        return override
+    if not rest and head in sections:
+        raise UserError(f"{override.input_line}: {head} is a section; its keys are set one by one: {head}.KEY=VALUE")
+    raise UserError(
+        f"{key} is not a key of a recipe{_nearest_key(head, rest, choices)}"
+        f"\n  slots and sections: {', '.join([*SLOTS, *SECTIONS])}"
+        f"\n  top keys: {', '.join(TOP_KEYS)}"
+    )
+
+
+def _nearest_key(head: str, rest: str, choices: Mapping[str, Sequence[str]]) -> str:
+    """«did you mean ...?»: a section, a group, a key at the top, or a key that stands in a section."""
+    inside = {f.name: f"{name}.{f.name}" for name, kind in SECTIONS.items() for f in fields(kind)}
+    best = nearest(head, [*SLOTS, *SECTIONS, *choices, *TOP_KEYS, *(() if rest else inside)])
+    if best is None or (rest and best in TOP_KEYS):
+        return f"\n  did you mean: {best}" if best else ""
+    return f"\n  did you mean: {inside.get(best, best)}{f'.{rest}' if rest else ''}"
+
+
+def line(override: Override) -> str:
+    """The override as Hydra takes it: `++` lets a key be set that the yaml does not spell out; `check` knows it."""
+    if override.type is OverrideType.DEL:
+        return str(override.input_line)
+    key, value = str(override.input_line).lstrip("+").split("=", 1)
+    if "." not in key and key not in TOP_KEYS:
+        return f"{key}={'none' if override.value() is None else value}"
+    return f"++{key}={value}"

@@ -1,0 +1,60 @@
+"""What a user brings along: one file, found by --config-dir. Networks small enough to be trained in a moment."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+
+class Tiny(nn.Sequential):
+    """What makes exactness hard: batch norm, dropout, a convolution. Facts come by the names of its parameters."""
+
+    def __init__(self, *, num_classes: int, input_channels: int, width: int = 4, dropout: float = 0.1) -> None:
+        super().__init__(
+            nn.Conv2d(input_channels, width, 3, 2, 1, bias=False),
+            nn.BatchNorm2d(width),
+            nn.ReLU(),
+            nn.Dropout(dropout),
+            nn.Flatten(),
+            nn.Linear(width * 16, num_classes),
+        )
+
+
+class Smooth(nn.Sequential):
+    """A differentiable function of every sample by itself: no batch norm, no dropout."""
+
+    def __init__(self, *, num_classes: int, input_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(input_channels, 4, 3, 2, 1), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 16, num_classes)
+        )
+
+
+class Fixed(nn.Module):
+    """A network that asks for no facts, and that keeps a buffer by putting a new tensor in its place."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Linear(64, 10)
+        self.register_buffer("centre", torch.zeros(64))
+        self.register_buffer("seen", torch.zeros((), dtype=torch.int64))
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.flatten(1)
+        if self.training:
+            self.centre = 0.9 * self.centre + 0.1 * x.mean(0).detach()
+            self.seen += len(x)
+        logits: Tensor = self.layer(x - self.centre)
+        return logits
+
+
+class NanAt:
+    """Cross-entropy that is NaN in its `at`-th call, counted from 1."""
+
+    def __init__(self, *, at: int) -> None:
+        self.at, self.calls = at, 0
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        self.calls += 1
+        losses = F.cross_entropy(logits.float(), labels, reduction="none")
+        return losses * torch.nan if self.calls == self.at else losses
