@@ -43,7 +43,7 @@ clean: ## remove the environment, builds and caches (run records stay)
 
 # uv takes seconds where pip takes minutes; where uv cannot be had or fails, pip does it.
 $(READY): pyproject.toml constraints.txt
-	@if [ ! -x $(BIN)/python ]; then found=; \
+	@found=; if [ ! -x $(BIN)/python ]; then \
 	  for python in $(PYTHON); do \
 	    if "$$python" -c '$(USABLE)' 2>/dev/null; then found="$$python"; break; fi; \
 	  done; \

@@ -37,12 +37,13 @@ class Bare:
     def __init__(self, job: Job, parts: Parts, path: Path) -> None:
         facts, self.device = job.facts, parts.device.torch_device
         pool = job.pools["train"]
-        self.images = pool.images.movedim(-1, 1).contiguous().to(self.device)
-        self.targets = pool.targets.to(self.device)
-        self.mean, self.std = (
-            torch.tensor(value, device=self.device).view(-1, 1, 1) * 255 for value in (facts.mean, facts.std)
-        )
-        self.model = job.recipe.slots["model"].build().to(self.device)
+        self.shape = pool.images.shape[1:]
+        pixels = self.shape[:-1].numel()
+        self.images, self.targets = pool.images.flatten(1).to(self.device), pool.targets.to(self.device)
+        mean, std = (torch.tensor(value, device=self.device).repeat(pixels) for value in (facts.mean, facts.std))
+        self.scale, self.shift = 1 / (255 * std), -mean / std
+        layout = torch.channels_last if job.execution.channels_last else torch.contiguous_format
+        self.model = job.recipe.slots["model"].build().to(self.device, memory_format=layout)
         self.optimizer = torch.optim.SGD(
             self.model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4, fused=True
         )
@@ -64,7 +65,9 @@ class Bare:
         for rows in torch.randperm(len(self.targets)).to(self.device).split(BATCH):
             for group in self.optimizer.param_groups:
                 group["lr"] = self.lrs[self.step]
-            images, targets = self.images[rows].float().sub_(self.mean).div_(self.std), self.targets[rows]
+            images = self.images.index_select(0, rows).float().mul_(self.scale).add_(self.shift)
+            images = images.view(-1, *self.shape).permute(0, 3, 1, 2)
+            targets = self.targets.index_select(0, rows)
             self.optimizer.zero_grad(set_to_none=True)
             with self.autocast:
                 logits = self.model(images)
@@ -97,7 +100,7 @@ def measure(rounds: int, steps: int, overrides: list[str]) -> Report:
     training, rows = _microseconds(clock.training[1:rounds], steps), _microseconds(clock.rows[1:rounds], steps)
     return Report(
         "overhead",
-        settings(job, f"two linear layers, batch {BATCH}, {rounds - 1} rounds of {steps} steps"),
+        settings(job, f"one convolution and a linear layer, batch {BATCH}, {rounds - 1} rounds of {steps} steps"),
         [
             Figure("loop overhead", [a - b for a, b in zip(ours, bare, strict=True)], "us a step", GOAL_US, True),
             Figure("bare PyTorch loop", bare, "us a step"),

@@ -1,4 +1,4 @@
-"""What the tests of whole trainings share: a network of some hundred weights, and how to train it in a moment."""
+"""What the tests of whole trainings share: how to train a network of some hundred weights."""
 
 from __future__ import annotations
 
@@ -7,36 +7,7 @@ from pathlib import Path
 
 import pytest
 
-USER_TREE = Path(__file__).parent / "user_tree"
-
-# 180 training samples in 6 steps an epoch, 20 for validation, 200 for the test: half a second.
-TINY = (
-    "model=tiny",
-    "data=digits",
-    "data.limit=200",
-    "trainer.epochs=3",
-    "trainer.batch_size=32",
-    "trainer.threads=1",
-    "trainer.precision=32",
-    "logger=none",
-    "progress=false",
-    "select=best",
-    "seed=0",
-)
-
-# Everything that has a state of its own, or draws; evaluations and checkpoints fall on different steps.
-EVERYTHING = (
-    "averaging=ema",
-    "averaging.decays=[0.9,0.99]",
-    "sam=sam",
-    "mix=mixup",
-    "augment=baseline",
-    "trainer.batch_size=16",
-    "trainer.accumulate=2",
-    "trainer.gradient_clip=1.0",
-    "trainer.evaluate_every=0.5ep",
-    "trainer.checkpoint_every=4st",
-)
+from tiny_recipe import EVERYTHING, TINY, USER_TREE
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from conftest import USER_TREE
+from tiny_recipe import USER_TREE
 
 
 def _place(name: str) -> tuple[Any, str]:
@@ -27,6 +27,7 @@ def _place(name: str) -> tuple[Any, str]:
     return {
         "step": (TrainStep, "__call__"),  # an optimizer step
         "evaluation": (ClassificationMetrics, "update"),  # a batch of an evaluation, the lockbox included
+        "opening": (train, "say_opening"),  # the record is written, no step is taken
         "lockbox": (train, "_lockbox"),
         "checkpoint": (Record, "save_checkpoint"),
         "fsync": (os, "fsync"),  # a file that is written, but does not have its name yet, or not for certain
@@ -74,8 +75,10 @@ class Trainings:
 
     def __init__(self, log: Path) -> None:
         self.log = log
+        self.log.touch()
         self._context = multiprocessing.get_context("forkserver")
-        self._context.set_forkserver_preload(["recipelab.commands.train", "recipelab.cli", "sklearn.datasets", "processes"])
+        warm = ["recipelab.commands.train", "recipelab.cli", "sklearn.datasets", "processes"]
+        self._context.set_forkserver_preload(warm)
 
     def start(self, *overrides: str, stop: tuple[str, int, int] | None = None) -> ForkServerProcess:
         """`recipelab train OVERRIDES` in a process. stop: (place, count, signal), see `at`."""
@@ -106,11 +109,11 @@ def only_record(root: Path) -> Path:
     return path
 
 
-def wait_for(path: Path, seconds: float = 60.0) -> None:
-    """Wait until a file is there."""
+def wait_until(condition: Callable[[], object], seconds: float = 60.0) -> None:
+    """Wait until a condition is true."""
     end = time.monotonic() + seconds
-    while not path.exists():
-        assert time.monotonic() < end, f"{path} did not appear"
+    while not condition():
+        assert time.monotonic() < end, f"not so after {seconds} seconds"
         time.sleep(0.002)
 
 

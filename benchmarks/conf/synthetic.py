@@ -28,19 +28,19 @@ class Synthetic:
 
 
 class Tiny(nn.Module):
-    """Two linear layers on the flat image: a step so short that what a loop adds to it shows.
+    """One strided convolution and a linear layer: a step so short that what a loop adds to it shows.
 
-    hidden: width of the layer between.
+    width: channels of the convolution.
     """
 
-    def __init__(self, *, num_classes: int, input_channels: int, image_size: tuple[int, ...], hidden: int = 32) -> None:
+    def __init__(self, *, num_classes: int, input_channels: int, width: int = 8) -> None:
         super().__init__()
-        self.hidden = nn.Linear(input_channels * int(np.prod(image_size)), hidden)
-        self.head = nn.Linear(hidden, num_classes)
+        self.conv = nn.Conv2d(input_channels, width, kernel_size=3, stride=4, padding=1)
+        self.head = nn.Linear(width, num_classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images (B, C, *S) -> logits (B, K)."""
-        return self.head(self.hidden(images.flatten(1)).relu())
+        """Images (B, C, H, W) -> logits (B, K)."""
+        return self.head(self.conv(images).relu().mean((2, 3)))
 
 
 def _noise(count: int, seed: int) -> Pool:

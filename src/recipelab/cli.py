@@ -24,7 +24,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse(arguments)
     command: Callable[[argparse.Namespace], int] = options.command
     try:
-        return command(options)
+        code = command(options)
+        print(end="", flush=True)  # here, where a closed pipe is caught, and not when the interpreter ends
+        return code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -143,8 +145,8 @@ def _check(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     from recipelab.commands.show import show
 
-    parts = [word for word in options.overrides if "=" not in word]
-    show(_ask(options, [word for word in options.overrides if "=" in word]), parts, options.to)
+    parts = [word for word in options.overrides if "=" not in word and not word.startswith("~")]
+    show(_ask(options, [word for word in options.overrides if word not in parts]), parts, options.to)
     return 0
 
 

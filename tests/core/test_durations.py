@@ -23,7 +23,9 @@ def test_a_number_with_a_unit_is_read(text, expected):
     assert parse(text) == expected
 
 
-@pytest.mark.parametrize("text", ["5", "ep", "5epochs", "-1ep", ".5ep", "5 ep 3st", "", "1,5ep", "nanst", "infep", "½ep"])
+@pytest.mark.parametrize(
+    "text", ["5", "ep", "5epochs", "-1ep", ".5ep", "5 ep 3st", "", "1,5ep", "nanst", "infep", "½ep"]
+)
 def test_anything_else_is_refused_by_its_key(text):
     with pytest.raises(UserError, match=r"trainer\.evaluate_every=.*not a duration.*5ep"):
         parse(text, "trainer.evaluate_every")

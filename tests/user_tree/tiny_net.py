@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -25,9 +27,7 @@ class Smooth(nn.Sequential):
     """A differentiable function of every sample by itself: no batch norm, no dropout."""
 
     def __init__(self, *, num_classes: int, input_channels: int) -> None:
-        super().__init__(
-            nn.Conv2d(input_channels, 4, 3, 2, 1), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 16, num_classes)
-        )
+        super().__init__(nn.Conv2d(input_channels, 4, 3, 2, 1), nn.Tanh(), nn.Flatten(), nn.Linear(4 * 16, num_classes))
 
 
 class Fixed(nn.Module):
@@ -58,3 +58,26 @@ class NanAt:
         self.calls += 1
         losses = F.cross_entropy(logits.float(), labels, reduction="none")
         return losses * torch.nan if self.calls == self.at else losses
+
+
+class Slow(Tiny):
+    """A network whose evaluation, after the first epoch's, takes a minute a batch, and says when it begins."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training and self[1].num_batches_tracked > 6:
+            print("slow", flush=True)
+            time.sleep(60.0)
+        logits: Tensor = super().forward(x)
+        return logits
+
+
+class FullDisk(NanAt):
+    """Cross-entropy; from its `at`-th call on, no file of this process may grow beyond 1 kB."""
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls == self.at:
+            import resource
+
+            resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        return F.cross_entropy(logits.float(), labels, reduction="none")

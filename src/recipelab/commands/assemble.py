@@ -89,7 +89,7 @@ def build_model(job: Job, device: Device) -> nn.Module:
     """The model on its device, its initial weights drawn from (seed, "init") or read from trainer.init_from."""
     torch.manual_seed(hash32(job.seed, "init"))
     model: nn.Module = job.recipe.slots["model"].build()
-    if job.recipe.trainer.init_from:
+    if job.recipe.trainer.init_from and not job.resumed:
         initialise(model, job.recipe.trainer.init_from)
     return device.place(model)
 

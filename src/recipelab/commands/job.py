@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from recipelab.commands.ask import Ask
-from recipelab.commands.debug import DEBUG, one_batch
-from recipelab.commands.resume import Resumed, find_unfinished, open_resumed
+from recipelab.commands.debug import one_batch
+from recipelab.commands.look import look, tried_model
+from recipelab.commands.resume import Resumed, find_unfinished
 from recipelab.config.check import Recipe
-from recipelab.config.facts import gather
 from recipelab.config.identity import recipe_hash
 from recipelab.core.facts import Facts
 from recipelab.data.pool import Pool
@@ -49,32 +49,34 @@ class Job:
 
 def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
     """Compose, check, read and split the data, resolve every `auto`. Writes nothing but a cache of decoded images."""
-    ask = replace(ask, overrides=(*DEBUG.get(ask.value("trainer.debug") or "", ()), *ask.overrides))
-    resumed = open_resumed(ask)
-    recipe = resumed.recipe if resumed else ask.recipe()
-    for name in recipe.composed.shadowed:
-        say(f"{ask.config_dir}: {name} stands before the packaged file of that name")
-    source = recipe.slots["data"].build()
-    facts = gather(recipe.data, source.facts())
-    recipe = recipe.with_facts(facts)
-    execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim)
-    pools = _split(recipe, facts, source, say)
-    if facts.mean is None or facts.std is None:
-        mean, std = channel_statistics(pools["train"].images)
-        facts = replace(facts, mean=facts.mean or mean, std=facts.std or std)
+    found = look(ask)
+    for line in found.notes:
+        say(line)
+    tried_model(found.recipe.slots["model"], found.facts)
+    pools = split_data(found.recipe, found.facts, found.source, say)
+    facts = _measured(found.facts, pools["train"])
+    recipe = found.recipe.with_facts(facts)
     digests = {name: pool.digest() for name, pool in pools.items()}
-    if recipe.trainer.init_from:
+    if recipe.trainer.init_from and not found.resumed:
         digests["init"] = read_weights(recipe.trainer.init_from).digest
-    job = Job(recipe, facts, pools, digests, execution, resumed)
-    if recipe.trainer.resume == "auto" and (found := find_unfinished(ask, recipe, job.recipe_hash, say)):
-        again = resolve(found.trainer, input_dim=facts.input_dim)
-        job = replace(job, recipe=found.recipe.with_facts(facts), execution=again, resumed=found)
+    job = Job(recipe, facts, pools, digests, found.execution, found.resumed)
+    if recipe.trainer.resume == "auto" and (again := find_unfinished(found.ask, recipe, job.recipe_hash, say)):
+        execution = resolve(again.trainer, input_dim=facts.input_dim)
+        job = replace(job, recipe=again.recipe.with_facts(facts), execution=execution, resumed=again)
     if job.resumed:
-        job.resumed.refuse_other_data(digests)
+        job = replace(job, digests=job.resumed.recorded_digests(digests))
     return replace(job, recipe=job.recipe.with_seed())
 
 
-def _split(recipe: Recipe, facts: Facts, source: Any, say: Callable[[str], None]) -> dict[str, Pool]:
+def _measured(facts: Facts, train: Pool) -> Facts:
+    """The facts with mean and deviation of the training split, where the recipe declares none."""
+    if facts.mean is not None and facts.std is not None:
+        return facts
+    mean, std = channel_statistics(train.images)
+    return replace(facts, mean=facts.mean or mean, std=facts.std or std)
+
+
+def split_data(recipe: Recipe, facts: Facts, source: Any, say: Callable[[str], None]) -> dict[str, Pool]:
     """The splits of the recipe; for debug=overfit one batch in place of them all."""
     keys = ("val_split", "test_split", "split_seed", "folds", "fold", "protocol", "limit")
     options = {key: getattr(recipe.data, key) for key in keys}

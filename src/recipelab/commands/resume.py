@@ -36,15 +36,18 @@ class Resumed:
     changed: dict[str, tuple[Any, Any]]
     notes: list[str] = field(default_factory=list)
 
-    def refuse_other_data(self, digests: Mapping[str, str]) -> None:
-        """Raise UserError when the data are no longer those that the record was trained on."""
-        recorded = {name: part["sha256"] for name, part in self.record.environment()["splits"].items()}
+    def recorded_digests(self, digests: Mapping[str, str]) -> dict[str, str]:
+        """Content of the splits and initial weights it was begun with. Raises UserError when the data now differ."""
+        environment = self.record.environment()
+        recorded: dict[str, str] = {name: part["sha256"] for name, part in environment["splits"].items()}
         other = [name for name, sha in recorded.items() if digests.get(name) != sha]
         if other:
             raise UserError(
                 f"the data have changed since {self.record.path} was begun (split {', '.join(other)}):"
                 " a run cannot go on with other data\n  begin a new run, or put the data back"
             )
+        initial = environment["initial_weights"]
+        return {**recorded, **({"init": initial} if initial else {})}
 
     def restore(self, train: TrainStep, views: Views, best: Best, plan: Plan, identity: Mapping[str, str]) -> State:
         """Put the training where the record's last checkpoint left it, and cut its metrics back to there."""
@@ -69,7 +72,7 @@ class Resumed:
     def headings(self, state: State) -> dict[str, Any]:
         """What changes in result.json at once: this resume in its history; measurements of an earlier end are void."""
         result = self.record.result()
-        void = {key: None for key in ("headline", "train", "val", "test") if key in result}
+        void: dict[str, Any] = {key: None for key in ("headline", "train", "val", "test") if key in result}
         return {"resumed": self._history(result, state), **void}
 
     def _history(self, result: Mapping[str, Any], state: State) -> list[dict[str, Any]]:
@@ -107,7 +110,8 @@ def find_unfinished(ask: Ask, recipe: Recipe, wanted: str, say: Callable[[str], 
         return None
     newest = max(fitting, key=lambda row: str(row["created"]))
     say(f"resume=auto: going on with {newest['path']}")
-    words = tuple(o for o in ask.overrides if key_of(o) not in PRESETS)  # the recipe is the same: presets are in it
+    settled = {*PRESETS, *(["seed"] if seed is None else [])}  # the recipe is the same: presets are in it
+    words = tuple(o for o in ask.overrides if key_of(o) not in settled)
     return _resumed(replace(ask, overrides=words, config=None), Record.open(Path(newest["path"])))
 
 

@@ -155,6 +155,7 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
             "resolved": job.execution.overrides(),
             "facts": _plain_facts(job),
             "splits": {name: {"samples": len(p), "sha256": job.digests[name]} for name, p in job.pools.items()},
+            "initial_weights": job.digests.get("init"),
             "shadowed": list(job.recipe.composed.shadowed),
         }
     )

@@ -44,12 +44,19 @@ class Bound:
     def build(self, *supplied: Any) -> Any:
         """Call the target with what the loop supplies and the recipe's keywords.
 
-        Raises UserError for what the target itself refuses, such as two keys that cannot go together.
+        Raises UserError for what the target itself refuses, such as two keys that cannot go together, and when it
+        makes something that cannot fill the slot.
         """
         try:
-            return self.target(*supplied, **self.kwargs)
+            made = self.target(*supplied, **self.kwargs)
         except (TypeError, ValueError) as error:
             raise UserError(f"{self.slot}: {self.name} cannot be built so: {described(error)}") from error
+        missing = [name for name in SLOTS[self.slot].members if not hasattr(made, name)]
+        if missing:
+            raise UserError(
+                f"{self.slot}: what {self.name} makes has no {', '.join(missing)}: it cannot fill this slot"
+            )
+        return made
 
 
 @dataclass(frozen=True)

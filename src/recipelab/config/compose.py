@@ -28,6 +28,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from recipelab.config.overrides import PRESETS, TOP_KEYS, line, parse
 from recipelab.config.schema import OPTIONAL_SECTIONS
+from recipelab.config.slots import SLOTS
 from recipelab.config.tree import groups, packaged_tree
 from recipelab.core.errors import UserError
 
@@ -61,6 +62,7 @@ def compose(
     user = _user_tree(config_dir)
     parsed = parse(overrides, groups(user))
     config = _anew(parsed, user) if base is None else _onto(base, parsed, user)
+    _forget_old_keys(config, parsed)
     return Composed(
         config=config,
         trusted=base is None,
@@ -68,6 +70,17 @@ def compose(
         shadowed=tuple(_shadowed(user)),
         named=tuple(str(o.value()) for o in parsed if o.key_or_group.endswith("._target_")),
     )
+
+
+def _forget_old_keys(config: dict[str, Any], overrides: Sequence[Override]) -> None:
+    """A `_target_` named by the command takes the place of its slot's choice: only keys given beside it remain."""
+    for slot in SLOTS:
+        given = [o for o in overrides if o.key_or_group.startswith(f"{slot}.") and o.type is not OverrideType.DEL]
+        if any(o.key_or_group == f"{slot}._target_" for o in given):
+            node = OmegaConf.create({})
+            for override in given:
+                OmegaConf.update(node, override.key_or_group.removeprefix(f"{slot}."), override.value(), force_add=True)
+            config[slot] = OmegaConf.to_container(node)
 
 
 def load_base(path: str | Path) -> dict[str, Any]:

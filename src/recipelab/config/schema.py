@@ -41,6 +41,7 @@ class Trainer:
     precision: Literal["auto", 32, "32", "bf16-mixed", "16-mixed"] = "auto"
     """auto: bf16-mixed where the hardware computes bf16, else 32."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
+    """Kind of device; auto: cuda where there is one."""
     devices: Count | Auto = "auto"
     """Processes of one training, one device each; auto is one."""
     threads: Count | Auto = "auto"
@@ -66,14 +67,19 @@ class Data:
     """What every data slot shares: declared facts, and how the data are split. The rest is the slot's own."""
 
     task: Literal["classification"] = "classification"
+    """What is learnt."""
     num_classes: Annotated[int, Ge(2)] | None = None
+    """Number of classes, where the data do not tell it themselves."""
     input_channels: Count | None = None
+    """Channels of an image: 1 grey, 3 RGB."""
     image_size: Count | Annotated[list[Count], MinLen(1)] | Auto | None = None
     """Spatial sizes [height, width]; one number for a square."""
     mean: list[float] | None = None
     """Per channel, of images scaled to [0, 1]; measured on the training split when not given."""
     std: list[Annotated[float, Gt(0)]] | None = None
+    """Per channel, like `mean`."""
     class_names: list[str] | None = None
+    """One name a class, in label order."""
     val_split: Annotated[float, Gt(0), Lt(1)] = 0.1
     """Share of the training data held out for validation (stratified)."""
     test_split: Annotated[float, Gt(0), Lt(1)] = 0.2
@@ -83,6 +89,7 @@ class Data:
     folds: Annotated[int, Ge(2)] | None = None
     """Number of cross-validation folds; the validation split is then fold `fold`."""
     fold: Annotated[int, Ge(0)] = 0
+    """Which of the `folds` validates, from 0."""
     protocol: Literal["val", "test_as_val"] = "val"
     """test_as_val: train on all training data, select on the test split, as some literature does; recorded."""
     limit: Count | None = None
@@ -104,6 +111,7 @@ class Sam:
     rho: Annotated[float, Gt(0)] = 0.05
     """Radius of the neighbourhood; published: 0.05, and 0.5 when adaptive."""
     adaptive: bool = False
+    """Scale the neighbourhood by each weight (ASAM), so that it does not depend on their scale."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import inspect
+import json
 import math
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -122,9 +124,10 @@ def validate(key: str, value: Any, annotation: Any) -> Any:
         try:
             return adapter.validate_python(value, strict=True)
         except ValidationError:
-            if not isinstance(value, list):
-                raise
-            return adapter.validate_python(_tuples(value), strict=True)
+            if isinstance(value, list):
+                with contextlib.suppress(ValidationError, TypeError):
+                    return adapter.validate_json(json.dumps(value), strict=True)  # in JSON a list may be a tuple
+            raise
     except ValidationError as error:
         reasons = list(dict.fromkeys(_reason(e["msg"]) for e in error.errors()))
         choices = [str(c) for e in error.errors() for c in _choices(e)]
@@ -141,10 +144,6 @@ def _refuse_infinite(key: str, value: Any) -> None:
         raise UserError(f"{key}={value}: should be a finite number")
     for item in value if isinstance(value, list) else ():
         _refuse_infinite(key, item)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(_tuples(item) for item in value) if isinstance(value, list) else value
 
 
 def _accepts_none(annotation: Any) -> bool:

@@ -20,26 +20,28 @@ class Slot:
 
     room: the package whose classes and functions fill the slot; nothing else of ours may be named by a file that we
         did not write: other functions of ours write files or run recipes.
+    members: what the loop calls on whatever fills the slot; a target that builds something else is refused.
     supplied: how many leading parameters of the target the loop fills itself (an optimizer's parameters).
     optional: whether the slot may be empty.
     base: "module:Class" that a library's class must subclass to be named by such a file; None: none of theirs may.
     """
 
     room: str
+    members: tuple[str, ...] = ("__call__",)
     supplied: int = 0
     optional: bool = False
     base: str | None = None
 
 
 SLOTS: dict[str, Slot] = {
-    "data": Slot("recipelab.data"),
-    "augment": Slot("recipelab.augment"),
+    "data": Slot("recipelab.data", ("facts", "load")),
+    "augment": Slot("recipelab.augment", ("draw", "__call__")),
     "mix": Slot("recipelab.mix", optional=True),
-    "model": Slot("recipelab.models", base="torch.nn:Module"),
+    "model": Slot("recipelab.models", ("__call__", "parameters", "state_dict"), base="torch.nn:Module"),
     "loss": Slot("recipelab.losses", base="torch.nn:Module"),
-    "optimizer": Slot("recipelab.optim", supplied=1, base="torch.optim:Optimizer"),
-    "scheduler": Slot("recipelab.optim.schedules", supplied=1),
-    "logger": Slot("recipelab.loggers", optional=True),
+    "optimizer": Slot("recipelab.optim", ("step", "param_groups"), supplied=1, base="torch.optim:Optimizer"),
+    "scheduler": Slot("recipelab.optim.schedules", ("__len__", "item"), supplied=1),
+    "logger": Slot("recipelab.loggers", ("open", "log", "close"), optional=True),
 }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
+from difflib import SequenceMatcher, get_close_matches
+from os.path import commonprefix
 
 
 class UserError(Exception):
@@ -16,8 +17,9 @@ class RunError(Exception):
 
 def nearest(name: str, valid: Iterable[str]) -> str | None:
     """The valid name most like `name`, or None when nothing is close."""
-    found = get_close_matches(name, sorted(valid), n=1, cutoff=0.6)
-    return found[0] if found else None
+    close = get_close_matches(name, sorted(valid), n=5, cutoff=0.6)
+    likeness = {o: (SequenceMatcher(None, name, o).ratio(), len(commonprefix([name, o]))) for o in close}
+    return max(close, key=lambda other: likeness[other], default=None)
 
 
 def did_you_mean(name: str, valid: Iterable[str], prefix: str = "") -> str:

@@ -14,7 +14,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from lightning.fabric import Fabric
 from torch import Tensor, nn
 
 from recipelab.core.errors import UserError
@@ -104,6 +103,8 @@ class Device:
     """The device of a run: where tensors live, the autocast of a forward, the backward, the optimizer's step."""
 
     def __init__(self, execution: Execution) -> None:
+        from lightning.fabric import Fabric  # here: seconds to import, which a refused recipe need not wait for
+
         self.execution = execution
         with _silent_fabric():
             fabric = Fabric(accelerator=execution.accelerator, devices=1, precision=_fabric_precision(execution))

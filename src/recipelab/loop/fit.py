@@ -142,6 +142,7 @@ class Training:
                 return
             self.writer.row(row)
             state.row_step = state.step
+            state.saved_step = 0  # a stop may have left a last.pt of this step, but without its row
             if state.step % plan.steps_per_epoch == 0:  # not at an end in mid-epoch: a longer run may go on from there
                 self.train.log.reset()
                 state.epoch_seconds = 0.0

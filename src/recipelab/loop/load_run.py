@@ -14,6 +14,7 @@ from recipelab.config.check import check
 from recipelab.config.compose import compose
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
+from recipelab.records import checkpoints
 from recipelab.records.record import Record
 
 
@@ -87,11 +88,10 @@ def read_weights(path: str) -> Weights:
     """Weights for trainer.init_from: the raw view of a record's best checkpoint (else its last), or of a .pt file."""
     file = Path(path)
     if file.suffix == ".pt":
-        record, name = Record(file.parent.parent), file.stem
+        state = checkpoints.load(file)["model"]
     else:
         record = Record.open(file)
-        name = "best" if "best" in record.checkpoints() else "last"
-    state = record.load_checkpoint(name)["model"]
+        state = record.load_checkpoint("best" if "best" in record.checkpoints() else "last")["model"]
     digest = hashlib.sha256()
     for key, value in state.items():
         digest.update(key.encode())

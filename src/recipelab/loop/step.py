@@ -71,17 +71,22 @@ class TrainStep:
         sums = self.gradient(batches, step)
         if self.climb is not None:
             self.climb.up()
-            self.optimizer.zero_grad(set_to_none=True)
+            self._drop_gradients()
             self.gradient(batches, step)  # the same draws as the first pass
             self.climb.down()
         if self.clip is not None:
             self.device.unscale(self.optimizer)
             nn.utils.clip_grad_norm_(self.parameters, self.clip)
         self.device.step(self.optimizer)
-        self.optimizer.zero_grad(set_to_none=True)
+        self._drop_gradients()
         if self.bank is not None:
             self.bank.update()
         self.log.add(*sums)
+
+    def _drop_gradients(self) -> None:
+        """What the optimizer's zero_grad does, less its hook for the profiler: 20 us a step."""
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def gradient(self, batches: Sequence[Batch], step: int) -> tuple[Tensor, Tensor]:
         """Gradient of the mean loss over all samples of the step. Returns (sum of losses, correct), 0-dim float32."""

@@ -1,0 +1,74 @@
+"""`recipelab check`: all of a recipe that can be proved without reading data; nothing is written, nothing fetched."""
+
+from __future__ import annotations
+
+import warnings
+
+import torch
+from torch import nn
+
+from recipelab.commands.ask import Ask
+from recipelab.commands.look import Look, look, tried_model
+from recipelab.config.check import Recipe
+from recipelab.core.errors import UserError
+from recipelab.loop.device import Execution
+from recipelab.loop.load_run import initialise
+from recipelab.loop.plan import make_plan
+
+LONG = 2_000_000  # steps of the longest training that a schedule is tried on when the number of samples is not known
+
+
+def check_command(ask: Ask) -> None:
+    """Check a recipe and print what it comes to. Raises UserError for whatever `train` would refuse without data."""
+    found = look(ask, declared=True)
+    model = build_parts(found)
+    facts, execution = found.facts, found.execution
+    size = "x".join(str(s) for s in facts.image_size)
+    on = [name for name in ("compile", "channels_last", "deterministic", "cudnn_benchmark") if getattr(execution, name)]
+    print("the recipe is sound")
+    for line in found.notes:
+        print(line)
+    channels = f"{facts.input_channels} channel{'s' * (facts.input_channels > 1)}"
+    print(f"data: {found.recipe.slots['data'].name}, {facts.num_classes} classes, {size}, {channels}")
+    print(f"model: {type(model).__name__}, {sum(p.numel() for p in model.parameters()):,} parameters")
+    print(f"execution: {', '.join([execution.accelerator, execution.precision, f'{execution.threads} threads', *on])}")
+
+
+def build_parts(found: Look) -> nn.Module:
+    """Build every slot as training would, its model without memory; returns the model. Raises UserError."""
+    recipe, facts = found.recipe, found.facts
+    for name in ("augment", "mix", "loss", "logger"):
+        if name in recipe.slots:
+            recipe.slots[name].build()
+    model = tried_model(recipe.slots["model"], facts)
+    if recipe.trainer.init_from:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of weights that go nowhere: shapes and names are what is compared
+            initialise(model, recipe.trainer.init_from)
+    build_optimizer(recipe, model, found.execution)
+    _try_schedule(recipe)
+    return model
+
+
+def build_optimizer(recipe: Recipe, model: nn.Module, execution: Execution) -> torch.optim.Optimizer:
+    """The recipe's optimizer over parameters like the model's, of unset values, on the execution's device."""
+    device = torch.device(execution.accelerator)
+    parameters = [nn.Parameter(torch.empty_like(p, device=device), p.requires_grad) for p in model.parameters()]
+    optimizer: torch.optim.Optimizer = recipe.slots["optimizer"].build(parameters)
+    return optimizer
+
+
+def _try_schedule(recipe: Recipe) -> None:
+    """Refuse a schedule that is wrong however many samples there are: in a training of short and of long epochs."""
+    trainer = recipe.trainer
+    longest = max(1, LONG // (trainer.epochs or 1))
+    refusals = []
+    for steps_per_epoch in (1, longest):
+        plan = make_plan(trainer, steps_per_epoch * trainer.batch_size * trainer.accumulate)
+        try:
+            recipe.slots["scheduler"].build(plan.timeline)
+        except UserError as error:
+            refusals.append(str(error))
+    if len(refusals) == 2:
+        counted = "" if refusals[0] == refusals[1] else "\n  (counted in epochs of one step, as no data were read)"
+        raise UserError(refusals[0] + counted)

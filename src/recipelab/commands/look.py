@@ -1,0 +1,112 @@
+"""What can be known of a recipe before its data are read: the same first steps for train, check and show."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from recipelab.commands.ask import Ask
+from recipelab.commands.debug import DEBUG
+from recipelab.commands.resume import Resumed, open_resumed
+from recipelab.config.check import Bound, Recipe
+from recipelab.config.facts import gather
+from recipelab.config.slots import described
+from recipelab.core.errors import UserError
+from recipelab.core.facts import Facts
+from recipelab.loop.device import Execution, resolve
+
+
+@dataclass(frozen=True)
+class Look:
+    """A recipe with what is known of its data before any are read.
+
+    recipe: facts injected. source: the data slot, built. resumed: the record to go on with, or None.
+    notes: lines to print.
+    """
+
+    ask: Ask
+    recipe: Recipe
+    facts: Facts
+    source: Any
+    execution: Execution
+    resumed: Resumed | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+def look(ask: Ask, *, declared: bool = False) -> Look:
+    """Compose, check, gather the facts, resolve every `auto`. Raises UserError.
+
+    declared: let what the recipe declares of its data stand in for data that are not there.
+    """
+    ask, recipe, resumed = _asked(ask)
+    notes = [f"{ask.config_dir}: {name} stands before the packaged file" for name in recipe.composed.shadowed]
+    source = recipe.slots["data"].build()
+    facts, absent = _facts(recipe, source) if declared else (gather(recipe.data, source.facts()), None)
+    if absent:
+        notes.append(f"{absent}: what the recipe declares of the data is taken for true")
+    execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim)
+    return Look(ask, recipe.with_facts(facts), facts, source, execution, resumed, notes)
+
+
+def _asked(ask: Ask) -> tuple[Ask, Recipe, Resumed | None]:
+    """The recipe asked for, with what its debug mode stands for, or that of the record to go on with."""
+    if resumed := open_resumed(ask):
+        return ask, resumed.recipe, resumed
+    recipe = ask.recipe()
+    if recipe.trainer.resume not in (None, "auto"):
+        raise UserError(f"trainer.resume={recipe.trainer.resume}: the command names the record to go on with, no file")
+    if recipe.trainer.debug:
+        ask = replace(ask, overrides=(*DEBUG[recipe.trainer.debug], *ask.overrides))
+        recipe = ask.recipe()
+    return ask, recipe, None
+
+
+def _facts(recipe: Recipe, source: Any) -> tuple[Facts, str | None]:
+    """Facts, and why they are only the declared ones (None: they are not). Raises UserError when those are too few."""
+    try:
+        return gather(recipe.data, source.facts()), None
+    except UserError:
+        root = recipe.slots["data"].kwargs.get("root")
+        if not isinstance(root, str) or Path(root).expanduser().exists():
+            raise
+        try:
+            return gather(recipe.data, {}), f"data.root={root} is not there"
+        except UserError:
+            pass  # what the source itself said is the better message
+        raise
+
+
+def tried_model(slot: Bound, facts: Facts) -> nn.Module:
+    """The model after one forward of a blank image: without memory or arithmetic where it allows that."""
+    try:
+        return _forward(slot, facts, "meta")
+    except UserError:
+        raise
+    except Exception:  # it reads values while it is built or called, which meta tensors do not have
+        pass
+    try:
+        return _forward(slot, facts, "cpu")
+    except UserError:
+        raise
+    except Exception as error:
+        size = "x".join(str(s) for s in facts.image_size)
+        raise UserError(
+            f"model: {slot.name} cannot take images of {size} with {facts.input_channels} channels: {described(error)}"
+        ) from error
+
+
+def _forward(slot: Bound, facts: Facts, device: str) -> nn.Module:
+    with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
+        model: nn.Module = slot.build()
+        logits = model.eval()(torch.zeros(1, facts.input_channels, *facts.image_size))
+    shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+    if shape != (1, facts.num_classes):
+        raise UserError(
+            f"model: {slot.name} gives {shape} for one image, and the data have {facts.num_classes} classes:"
+            f" logits of shape (1, {facts.num_classes}) are expected"
+        )
+    return model

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from recipelab.averaging.bank import Bank
+from recipelab.loop.views import Views
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.Dropout(0.5), nn.Flatten(), nn.Linear(144, 10))
+
+
+@pytest.fixture
+def views(model):
+    bank = Bank(model, [0.5])
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+    model[1].num_batches_tracked += 3
+    bank.update()
+    return Views(model, bank)
+
+
+def test_the_twin_is_in_evaluation_mode_and_the_model_stays_in_training_mode(model, views):
+    model.train()
+    for name in views.names:
+        assert not any(module.training for module in views.load(name).modules())
+    assert all(module.training for module in model.modules())
+
+
+def test_evaluating_a_view_changes_nothing_of_the_model(model, views):
+    before = copy.deepcopy(model.state_dict())
+    for name in views.names:
+        views.load(name)(torch.randn(8, 1, 8, 8))
+    views.norms()
+    for key, value in model.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+def test_each_view_has_its_own_weights_and_the_models_counters(model, views):
+    assert views.names == ["raw", "ema_0.5"]
+    raw, average = (copy.deepcopy(views.load(name).state_dict()) for name in views.names)
+    for name, value in model.named_parameters():
+        assert torch.equal(raw[name], value)
+        torch.testing.assert_close(average[name], value - 0.5)
+    assert raw["1.num_batches_tracked"] == average["1.num_batches_tracked"] == 3
+
+
+def test_the_state_is_a_copy_that_goes_back_in(model, views):
+    state = views.state()
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.zero_()
+    twin = views.load_state(state["ema_0.5"])
+    for key, value in twin.state_dict().items():
+        assert torch.equal(value, state["ema_0.5"][key])
+    assert float(state["raw"]["4.weight"].abs().sum()) > 0
+
+
+def test_norms_are_over_parameters(views):
+    raw, average = (
+        torch.cat([p.detach().double().flatten() for p in views.load(name).parameters()]) for name in views.names
+    )
+    assert views.norms() == pytest.approx(
+        {
+            "weight_norm": raw.norm().item(),
+            "ema_0.5_weight_norm": average.norm().item(),
+            "ema_0.5_distance": (average - raw).norm().item(),
+        }
+    )
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_weights_that_are_not_finite_are_found(model, views, value):
+    assert views.finite()
+    with torch.no_grad():
+        model[4].bias[3] = value
+    assert not views.finite()
