@@ -79,16 +79,18 @@ def table(figures: Sequence[Figure]) -> str:
     rows = [figure.cells() for figure in figures]
     wide = [max(len(row[column]) for row in rows) for column in range(4)]
     return "\n".join(
-        f"  {name:<{wide[0]}}  {value:>{wide[1]}}  {span:<{wide[2]}}  {goal}".rstrip() for name, value, span, goal in rows
+        f"  {name:<{wide[0]}}  {value:>{wide[1]}}  {span:<{wide[2]}}  {goal}".rstrip()
+        for name, value, span, goal in rows
     )
 
 
-def finish(report: Report, json_file: str | None) -> None:
-    """Print a report and the machine; write both as JSON where asked."""
+def finish(report: Report, json_file: str | None) -> Report:
+    """Print a report and the machine; write both as JSON where asked. Returns the report."""
     print(report)
-    print(machine_line())
+    print(machine_line(), flush=True)
     if json_file:
         write_json(Path(json_file), [report])
+    return report
 
 
 def write_json(path: Path, reports: Sequence[Report]) -> None:

@@ -24,12 +24,12 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from harness import Clock, autocast, plain_torch, settings, train_against
-from timing import Figure, Report, finish, parser
 from torch import Tensor
 
+from harness import Clock, autocast, plain_torch, settings, train_against
 from recipelab.commands.assemble import Parts
 from recipelab.commands.job import Job
+from timing import Figure, Report, finish, parser
 
 GOAL = 0.95
 CIFAR_TRAIN, CIFAR_VAL = 45_000, 5_000
@@ -48,12 +48,8 @@ class Limit:
         self.model = parts.device.place(job.recipe.slots["model"].build())
         if job.execution.compile:
             self.model.compile(dynamic=False)
-        self.optimizer = torch.optim.SGD(
-            self.model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True
-        )
-        self.batch, self.eval_batch = (
-            self._images(size) for size in (job.recipe.trainer.batch_size, _eval_batch(job))
-        )
+        self.optimizer = torch.optim.SGD(self.model.parameters(), lr=0.01, momentum=0.9, weight_decay=5e-4, fused=True)
+        self.batch, self.eval_batch = (self._images(size) for size in (job.recipe.trainer.batch_size, _eval_batch(job)))
         self.labels = torch.arange(len(self.batch), device=parts.device.torch_device) % job.facts.num_classes
         self.train: list[float] = []
         self.forward: list[float] = []
@@ -172,7 +168,8 @@ def _eval_batch(job: Job) -> int:
     return min(job.recipe.trainer.eval_batch_size, len(job.pools["val"]))
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: list[str] | None = None) -> Report:
+    """Measure as the command line says."""
     options = parser(__doc__ or "")
     options.add_argument("--model", default="resnet20", help="a choice of the group model (default: %(default)s)")
     options.add_argument("--batch", type=int, default=128, help="default: %(default)s")
@@ -186,7 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
     given = options.parse_args(arguments)
     if given.quick:
         given.rounds, given.steps, given.batch, given.eval_batch = 2, 3, 16, 32
-    finish(measure(given), given.json)
+    return finish(measure(given), given.json)
 
 
 if __name__ == "__main__":

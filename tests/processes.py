@@ -77,7 +77,7 @@ class Trainings:
         self.log = log
         self.log.touch()
         self._context = multiprocessing.get_context("forkserver")
-        warm = ["recipelab.commands.train", "recipelab.cli", "sklearn.datasets", "processes"]
+        warm = ["recipelab.cli", "recipelab.commands.train", "lightning.fabric", "sklearn.datasets"]
         self._context.set_forkserver_preload(warm)
 
     def start(self, *overrides: str, stop: tuple[str, int, int] | None = None) -> ForkServerProcess:

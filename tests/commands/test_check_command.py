@@ -69,8 +69,8 @@ def test_the_summary(capsys: Capture):
     assert out == [
         "the recipe is sound",
         "data: Digits, 10 classes, 8x8, 1 channel",
-        "model: ResNetCifar, 269,434 parameters",
-        "execution: cpu, 32, 1 threads, channels_last, deterministic",
+        "model: resnet20, 269,434 parameters",
+        "execution: cpu, 32, 1 thread, channels_last, deterministic",
     ]
 
 

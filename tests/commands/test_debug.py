@@ -7,9 +7,9 @@ import signal
 
 import pytest
 import torch
+
 from compare import load, table
 from processes import at, only_record, send
-
 from recipelab.commands.debug import one_batch
 from recipelab.core.errors import Interrupted
 from recipelab.data.pool import Pool

@@ -33,27 +33,25 @@ def outputs(tmp_path):
     return tmp_path / "outputs"
 
 
-def test_the_command_that_is_printed_works_as_printed(tiny, tmp_path):
-    """The whole way by the shell, from a folder whose name needs quoting."""
+def test_the_command_that_is_printed_works_as_printed(tiny, tmp_path, monkeypatch, capsys):
+    """By the shell, from a folder whose name needs quoting, with a class that only the command vouches for."""
     folder = tmp_path / "a 'quoted' folder (1)"
     folder.mkdir()
-    recipelab = f"{shlex.quote(sys.executable)} -m recipelab"
-    words = [*tiny("output=runs here", "trainer.epochs=400"), f"--config-dir={USER_TREE}"]
-    process = subprocess.Popen(
-        f"exec {recipelab} train {shlex.join(words)}", shell=True, cwd=folder, text=True, stdout=subprocess.PIPE
-    )
-    wait_until(lambda: list((folder / "runs here").glob("*/checkpoints/last.pt")))
-    process.terminate()
-    said, _ = process.communicate(timeout=60)
-    assert process.returncode == 143
-    (line,) = re.findall(r"^interrupted; go on with: recipelab (.*)$", said, re.M)
+    (folder / "outside.py").write_text("from tiny_net import Smooth as Imported\n\n\nclass Net(Imported):\n    pass\n")
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    words = tiny("output=runs here", "model._target_=outside.Net")
+    with at("step", 8, send(signal.SIGTERM)):
+        assert main(["train", *words, f"--config-dir={USER_TREE}"]) == 143
+    (line,) = re.findall(r"^interrupted; go on with: recipelab (.*)$", capsys.readouterr().out, re.M)
     record = Record.open(only_record(folder / "runs here"))
-    assert (record.status(), record.result()["reason"]) == ("interrupted", "signal 15")
-    step = load(record.path)["step"]
-    again = f"{recipelab} {line} trainer.steps={step + 2} trainer.epochs=null"  # not all of the 400 epochs
-    assert subprocess.run(again, shell=True, cwd=folder, stdout=subprocess.DEVNULL).returncode == 0
+    assert load(record.path)["step"] == 8
+    environment = {**os.environ, "PYTHONPATH": str(folder)}
+    command = f"{shlex.quote(sys.executable)} -m recipelab {line}"
+    done = subprocess.run(command, shell=True, cwd=folder, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "resumed at step 8" in done.stdout
     assert record.status() == "finished"
-    assert load(record.path)["step"] == step + 2
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS.items())

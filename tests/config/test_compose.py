@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -273,3 +274,17 @@ def test_a_file_that_is_not_there_or_no_text(tmp_path: Path):
 def test_a_base_given_from_python_is_judged_alike():
     with pytest.raises(UserError, match="holds no interpolation"):
         compose(base={"output": "${oc.env:HOME}"})
+
+
+def test_a_target_named_by_the_command_takes_the_place_of_the_choice_and_its_keys():
+    given = ["optimizer=adamw", "optimizer._target_=torch.optim.SGD", "optimizer.lr=0.5"]
+    assert compose(given).config["optimizer"] == {"_target_": "torch.optim.SGD", "lr": 0.5}
+    assert compose(["optimizer.lr=0.5"]).config["optimizer"]["momentum"] == 0.9
+
+
+def test_a_target_from_a_file_is_trusted_when_the_command_names_it(tmp_path: Path):
+    base = {**compose([]).config, "model": {"_target_": "collections.OrderedDict"}}
+    with pytest.raises(UserError, match="neither"):
+        check(compose(base=base))
+    named = check(compose(["model._target_=collections.OrderedDict"], base=base))
+    assert named.slots["model"].target is OrderedDict

@@ -35,7 +35,9 @@ class Ask:
 
     def words(self) -> list[str]:
         """Options to repeat when the command is printed to be typed again."""
-        return [f"--config-dir={self.config_dir}"] if self.config_dir else []
+        folder = [f"--config-dir={self.config_dir}"] if self.config_dir else []
+        # A target that the command names is trusted; one that only the record names need not be.
+        return folder + [o for o in self.overrides if key_of(o).endswith("._target_")]
 
 
 def key_of(override: str) -> str:

@@ -9,6 +9,7 @@ from torch import nn
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.look import Look, look, tried_model
+from recipelab.commands.screen import data_line, execution_line
 from recipelab.config.check import Recipe
 from recipelab.core.errors import UserError
 from recipelab.loop.device import Execution
@@ -22,16 +23,13 @@ def check_command(ask: Ask) -> None:
     """Check a recipe and print what it comes to. Raises UserError for whatever `train` would refuse without data."""
     found = look(ask, declared=True)
     model = build_parts(found)
-    facts, execution = found.facts, found.execution
-    size = "x".join(str(s) for s in facts.image_size)
-    on = [name for name in ("compile", "channels_last", "deterministic", "cudnn_benchmark") if getattr(execution, name)]
     print("the recipe is sound")
     for line in found.notes:
         print(line)
-    channels = f"{facts.input_channels} channel{'s' * (facts.input_channels > 1)}"
-    print(f"data: {found.recipe.slots['data'].name}, {facts.num_classes} classes, {size}, {channels}")
-    print(f"model: {type(model).__name__}, {sum(p.numel() for p in model.parameters()):,} parameters")
-    print(f"execution: {', '.join([execution.accelerator, execution.precision, f'{execution.threads} threads', *on])}")
+    slots = found.recipe.slots
+    print(f"data: {slots['data'].name}, {data_line(found.facts)}")
+    print(f"model: {slots['model'].name}, {sum(p.numel() for p in model.parameters()):,} parameters")
+    print(f"execution: {execution_line(found.execution)}")
 
 
 def build_parts(found: Look) -> nn.Module:

@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from recipelab.commands.assemble import Parts
+from recipelab.commands.job import Job
 from recipelab.core.facts import Facts
 from recipelab.loggers.guard import Guarded
 from recipelab.loop.device import Execution
 from recipelab.loop.plan import Plan
-from recipelab.models.summary import Summary
 from recipelab.records.log import Log
 from recipelab.records.record import Record
 
@@ -110,20 +111,29 @@ def row_line(row: Mapping[str, Any], plan: Plan) -> str:
     return "  ".join(parts)
 
 
-def say_opening(
-    say: Callable[[str], None], execution: Execution, facts: Facts, sizes: Mapping[str, int], plan: Plan, model: Summary
-) -> None:
+def say_opening(say: Callable[[str], None], job: Job, parts: Parts) -> None:
     """The lines at the start: data, model, length, execution, seed."""
-    size = "x".join(str(s) for s in facts.image_size)
-    say(
-        f"data: {', '.join(f'{name} {count:,}' for name, count in sizes.items())}; {facts.num_classes} classes, "
-        f"{size}, {facts.input_channels} channel{'s' if facts.input_channels > 1 else ''}"
-    )
-    say(f"model: {model.type}, {model.parameters:,} parameters, {model.flops / 1e6:,.1f} MFLOP an image")
+    plan, model, sizes = parts.plan, parts.summary, {name: len(pool) for name, pool in job.pools.items()}
+    say(f"data: {', '.join(f'{name} {count:,}' for name, count in sizes.items())}; {data_line(job.facts)}")
+    name = job.recipe.slots["model"].name
+    say(f"model: {name}, {model.parameters:,} parameters, {model.flops / 1e6:,.1f} MFLOP an image")
     effective = plan.batch_size * plan.accumulate
     say(f"training: {epochs_of(plan)} epochs, {plan.total:,} steps of {effective} samples")
+    say(f"execution: {execution_line(job.execution)}")
+    say(f"seed: {job.seed}")
+
+
+def data_line(facts: Facts) -> str:
+    """Classes, size and channels of the data in words."""
+    size = "x".join(str(s) for s in facts.image_size)
+    return f"{facts.num_classes} classes, {size}, {facts.input_channels} channel{'s' * (facts.input_channels > 1)}"
+
+
+def execution_line(execution: Execution) -> str:
+    """How a recipe is executed in words: device, precision, threads, and what is on."""
+    threads = f"{execution.threads} thread{'s' * (execution.threads > 1)}"
     on = [name for name in ("compile", "channels_last", "deterministic", "cudnn_benchmark") if getattr(execution, name)]
-    say(f"execution: {execution.accelerator}, {execution.precision}, {execution.threads} threads, {', '.join(on)}")
+    return ", ".join([execution.accelerator, execution.precision, threads, *on])
 
 
 def result_table(result: Mapping[str, Any], protocol: str) -> Table:

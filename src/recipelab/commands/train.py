@@ -109,9 +109,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
             + (f"; changed: {', '.join(job.resumed.changed)}" if job.resumed.changed else "")
         )
     _describe(job, parts, start, record)
-    sizes = {name: len(pool) for name, pool in job.pools.items()}
-    say_opening(log, job.execution, job.facts, sizes, parts.plan, parts.summary)
-    log(f"seed: {job.seed}")
+    say_opening(log, job, parts)
 
     with (
         _mirror(job, record, log) as logger,
