@@ -283,8 +283,9 @@ def test_a_target_named_by_the_command_takes_the_place_of_the_choice_and_its_key
 
 
 def test_a_target_from_a_file_is_trusted_when_the_command_names_it(tmp_path: Path):
-    base = {**compose([]).config, "model": {"_target_": "collections.OrderedDict"}}
-    with pytest.raises(UserError, match="neither"):
+    base = {**compose([]).config, "model": {"_target_": "collections.OrderedDict", "width": 3}}
+    with pytest.raises(UserError, match=r"or name it: model\._target_=collections"):
         check(compose(base=base))
     named = check(compose(["model._target_=collections.OrderedDict"], base=base))
     assert named.slots["model"].target is OrderedDict
+    assert named.config["model"]["width"] == 3

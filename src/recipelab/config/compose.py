@@ -62,7 +62,7 @@ def compose(
     user = _user_tree(config_dir)
     parsed = parse(overrides, groups(user))
     config = _anew(parsed, user) if base is None else _onto(base, parsed, user)
-    _forget_old_keys(config, parsed)
+    _forget_old_keys(config, parsed, base or {})
     return Composed(
         config=config,
         trusted=base is None,
@@ -72,11 +72,15 @@ def compose(
     )
 
 
-def _forget_old_keys(config: dict[str, Any], overrides: Sequence[Override]) -> None:
-    """A `_target_` named by the command takes the place of its slot's choice: only keys given beside it remain."""
+def _forget_old_keys(config: dict[str, Any], overrides: Sequence[Override], base: Mapping[str, Any]) -> None:
+    """A `_target_` named by the command takes the place of its slot's choice: only keys given beside it remain.
+
+    Naming the target that `base` has already changes nothing; it is how the command says that it trusts it.
+    """
     for slot in SLOTS:
         given = [o for o in overrides if o.key_or_group.startswith(f"{slot}.") and o.type is not OverrideType.DEL]
-        if any(o.key_or_group == f"{slot}._target_" for o in given):
+        named = [o.value() for o in given if o.key_or_group == f"{slot}._target_"]
+        if named and named[-1] != (base.get(slot) or {}).get("_target_"):
             node = OmegaConf.create({})
             for override in given:
                 OmegaConf.update(node, override.key_or_group.removeprefix(f"{slot}."), override.value(), force_add=True)

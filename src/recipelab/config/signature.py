@@ -42,7 +42,10 @@ def schema_of(target: Callable[..., Any], supplied: int = 0) -> Schema:
         hints = get_type_hints(function, include_extras=True)
     except (NameError, TypeError, AttributeError):  # a forward reference we cannot see: unchecked, not refused
         hints = {}
-    parameters = list(inspect.signature(target).parameters.values())[supplied:]
+    try:
+        parameters = list(inspect.signature(target).parameters.values())[supplied:]
+    except ValueError:  # written in C, without a signature: it judges its own keys
+        return Schema({}, open=True)
     named = [p for p in parameters if p.kind in (p.KEYWORD_ONLY, p.POSITIONAL_OR_KEYWORD)]
     made = {f.name: f.default_factory() for f in _fields(target) if f.default_factory is not dataclasses.MISSING}
     return Schema(

@@ -75,7 +75,8 @@ def _refuse_place(slot: str, path: str, own: tuple[str, ...]) -> None:
     theirs = f", or classes of {', '.join(LIBRARIES)}" if SLOTS[slot].base else ""
     raise UserError(
         f"{slot}._target_={path}: here a configuration from a file or record may name what {SLOTS[slot].room} has"
-        f"{theirs}\n  to use code of your own, give the folder that holds it: --config-dir DIR"
+        f"{theirs}\n  to use code of your own, give the folder that holds it, --config-dir DIR,"
+        f" or name it: {slot}._target_={path}"
     )
 
 
