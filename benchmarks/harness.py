@@ -7,6 +7,7 @@ after the epoch that it is compared with.
 
 from __future__ import annotations
 
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -142,6 +143,7 @@ def _train(job: Job, parts: Parts, record: Record, log: Log, turns: Turns) -> No
         turns.clock.total = time.perf_counter() - begin - writer.rival_seconds
     sampler.stop()
     if not done:
+        print(f"stopped by signal {parts.stop.signal_number}", file=sys.stderr)
         raise SystemExit(128 + (parts.stop.signal_number or 0))
 
 

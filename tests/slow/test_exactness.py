@@ -53,8 +53,10 @@ def statuses(outputs):
 
 
 def finished(outputs):
-    (row,) = [row for row in list_records(outputs) if row["status"] == "finished"]
-    return Record.open(row["path"]).path
+    """The finished record; no other holds any work: a training was gone on with, never begun anew."""
+    (record,) = [Record.open(row["path"]) for row in list_records(outputs) if Record.open(row["path"]).checkpoints()]
+    assert record.status() == "finished"
+    return record.path
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGKILL, -9)])
@@ -76,25 +78,34 @@ def test_at_random_places(trainings, tiny, tmp_path, whole, number, code):
 @pytest.mark.parametrize(("number", "codes"), [(signal.SIGTERM, {143, -15}), (signal.SIGKILL, {-9})])
 def test_at_random_times(trainings, tiny, tmp_path, whole, number, codes):
     """As a person or a batch system does it: from outside, at any moment, before the first line of ours too."""
-    draw = random.Random(1)
-    words = tiny(*LONG, "trainer.epochs=60", "trainer.checkpoint_every=5st", "trainer.resume=auto", everything=True)
-    stops = 0
-    while True:
-        process = trainings.start(*words)
-        if draw.random() < 0.8:  # mostly while it trains, else the start would be all that is ever interrupted
-            wait_until(lambda p=process: not p.is_alive() or "running" in statuses(tmp_path / "outputs"))
-        time.sleep(draw.uniform(0.0, 0.5))
-        if process.is_alive():
-            os.kill(process.pid, number)
-        code = trainings.wait(process)
-        check_readable(tmp_path / "outputs")
-        if code == 0:
-            break
-        assert code in codes
-        stops += 1
-        assert stops < 200
-    assert stops >= 10
-    assert_same(finished(tmp_path / "outputs"), whole(*LONG, "trainer.epochs=60", "trainer.checkpoint_every=5st"), KEPT)
+    draw, outputs = random.Random(1), tmp_path / "outputs"
+    length = (*LONG, "trainer.epochs=120", "trainer.checkpoint_every=5st")
+    words = tiny(*length, "trainer.resume=auto", everything=True)
+    found = []
+    while "finished" not in statuses(outputs):
+        before, process = newest(outputs), trainings.start(*words)
+        if len(found) < 20:
+            if draw.random() < 0.75:  # after a start, or a checkpoint; else at once, perhaps before our first line
+                wait_for_sign(process, outputs, draw.choice([None, before]))
+            time.sleep(draw.uniform(0.0, 0.2))
+            if process.is_alive():
+                os.kill(process.pid, number)
+        found.append(trainings.wait(process))
+        check_readable(outputs)
+    assert set(found) <= {0, *codes}
+    assert len(found) > 10
+    assert_same(finished(outputs), whole(*length), KEPT)
+
+
+def wait_for_sign(process, outputs, checkpoint):
+    """Wait for a checkpoint newer than `checkpoint`, or for the record when that is None, or for the end."""
+    sign = (lambda: "running" in statuses(outputs)) if checkpoint is None else (lambda: newest(outputs) > checkpoint)
+    wait_until(lambda: not process.is_alive() or sign())
+
+
+def newest(outputs):
+    """When a checkpoint was written last."""
+    return max((path.stat().st_mtime_ns for path in outputs.glob("*/checkpoints/last.pt")), default=0)
 
 
 @pytest.mark.parametrize("place", ["fsync", "replace"])

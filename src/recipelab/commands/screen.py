@@ -107,7 +107,7 @@ def row_line(row: Mapping[str, Any], plan: Plan) -> str:
     ]
     parts += [f"val {'' if view == 'raw' else view + ' '}{row[f'val_{view}_accuracy']:.2%}" for view in views]
     if row["images_per_second"]:
-        parts.append(f"{row['images_per_second']:,.0f} img/s")
+        parts.append(f"{row['epoch_seconds']:.1f} s  {row['images_per_second']:,.0f} img/s")
     return "  ".join(parts)
 
 

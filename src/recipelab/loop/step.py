@@ -100,11 +100,12 @@ class TrainStep:
                 images, target = self.mix(images, target.first)
             with self.device.autocast():
                 logits = self.model(images)
-            losses = target.blend(partial(self.loss, logits)).sum()
-            self.device.backward(losses / count)
+            losses = target.blend(partial(self.loss, logits))
+            self.device.backward(losses, 1 / count)
             with torch.no_grad():
+                lost = losses.sum()
                 hits = target.blend(partial(_correct, logits.argmax(1))).sum()
-            total = losses.detach() if total is None else total + losses.detach()
+            total = lost if total is None else total + lost
             correct = hits if correct is None else correct + hits
         return total, correct
 
