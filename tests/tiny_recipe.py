@@ -16,6 +16,7 @@ TINY = (
     "trainer.threads=1",
     "trainer.precision=32",
     "logger=none",
+    "result_plot=none",
     "progress=false",
     "select=best",
     "seed=0",

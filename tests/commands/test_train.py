@@ -244,6 +244,7 @@ def test_best_is_the_first_best_row_of_the_watched_view(train_tiny, metric, view
         "checkpoint": "best",
         "view": view,
         "split": "test",
+        "metric": "accuracy",
         "accuracy": run.result["test"]["best"][view]["accuracy"],
     }
 

@@ -19,6 +19,7 @@ def test_facts_are_offered_by_parameter_name():
         "mean": None,
         "std": None,
         "class_names": ("a", "b"),
+        "image_dtype": "uint8",
         "input_dim": 2,
     }
 

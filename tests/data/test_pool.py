@@ -53,8 +53,10 @@ def test_digest_tells_apart_shape_pixels_and_labels_but_not_names() -> None:
 
 def test_refuses_other_types_and_lengths() -> None:
     whole = pool()
-    with pytest.raises(ValueError, match="uint8"):
-        Pool(whole.images.float(), whole.targets)
+    with pytest.raises(ValueError, match="uint8 or float32"):
+        Pool(whole.images.double(), whole.targets)
+    with pytest.raises(ValueError, match=r"\(6, T\) float32, got \(6,\) torch.float32"):
+        Pool(whole.images, whole.targets.float())
     with pytest.raises(ValueError, match="contiguous"):
         Pool(whole.images.movedim(-1, 1), whole.targets)
     with pytest.raises(ValueError, match="int64"):

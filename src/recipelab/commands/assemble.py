@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from recipelab.augment.normalize import Normalize
 from recipelab.averaging.bank import Bank
 from recipelab.commands.debug import STEPS
 from recipelab.commands.job import Job
+from recipelab.commands.task import make_metrics
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
 from recipelab.loop.device import Device, compile_in_place
@@ -21,15 +23,15 @@ from recipelab.loop.plan import Plan, make_plan
 from recipelab.loop.signals import StopRequest
 from recipelab.loop.step import TrainStep
 from recipelab.loop.views import Views
-from recipelab.metrics.classification import ClassificationMetrics
-from recipelab.metrics.running import StepLog
+from recipelab.metrics.meters import Metrics
+from recipelab.metrics.running import SCORES, StepLog
 from recipelab.models.summary import Summary, summary
 from recipelab.optim.sam import Sam
 
 
 @dataclass
 class Parts:
-    """A job's parts, built. `evaluation` holds one loader a split, none of them augmented."""
+    """A job's parts, built. `evaluation` holds one loader a split, none of them augmented; `metrics` makes new ones."""
 
     device: Device
     plan: Plan
@@ -38,13 +40,13 @@ class Parts:
     epochs: TrainLoader
     evaluation: dict[str, EvalLoader]
     summary: Summary
-    num_classes: int
+    metrics: Callable[[], Metrics]
     stop: StopRequest
 
-    def measure(self, model: nn.Module, split: str) -> dict[str, Any] | None:
-        """Metrics of a model on a split; None when a stop was asked for on the way."""
-        counts = ClassificationMetrics(self.num_classes, self.device.torch_device)
-        return evaluate(model, self.evaluation[split], counts, self.device, lambda: bool(self.stop))
+    def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
+        """Metrics of a model on a split (those of the recipe, or `metrics`); None when stopped on the way."""
+        metrics = metrics or self.metrics()
+        return evaluate(model, self.evaluation[split], metrics, self.device, lambda: bool(self.stop))
 
 
 def assemble(job: Job, stop: StopRequest) -> Parts:
@@ -58,19 +60,21 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
     model = build_model(job, device)
     bank = Bank(model, recipe.averaging.decays) if recipe.averaging else None
     epochs, evaluation = _loaders(job, device)
+    names, score = SCORES[job.facts.task]
     step = TrainStep(
         model=model,
         loss=recipe.slots["loss"].build(),
         optimizer=recipe.slots["optimizer"].build(model.parameters()),
         factors=factors,
         device=device,
-        log=StepLog(plan.steps_per_epoch, device.torch_device),
+        log=StepLog(plan.steps_per_epoch, device.torch_device, names),
         base=step_base(job.seed),
         accumulate=trainer.accumulate,
         mix=recipe.slots["mix"].build() if "mix" in recipe.slots else None,
         clip=trainer.gradient_clip,
         bank=bank,
         climb=Sam(model, **asdict(recipe.sam)) if recipe.sam else None,
+        score=score,
     )
     return Parts(
         device=device,
@@ -80,7 +84,7 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         epochs=epochs,
         evaluation=evaluation,
         summary=summary(model, job.facts.image_size, job.facts.input_channels),
-        num_classes=job.facts.num_classes,
+        metrics=lambda: make_metrics(recipe, job.facts, device.torch_device),
         stop=stop,
     )
 
@@ -107,7 +111,8 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
     recipe, facts = job.recipe, job.facts
     assert facts.mean is not None
     assert facts.std is not None
-    normalize = Normalize(facts.mean, facts.std, facts.image_size, device.torch_device)
+    unit = 255 if facts.image_dtype == "uint8" else 1
+    normalize = Normalize(facts.mean, facts.std, facts.image_size, device.torch_device, unit=unit)
     channels_last = job.execution.channels_last
     placed: dict[str, tuple[Tensor, Tensor]] = {
         name: (place(pool.images, device.torch_device), pool.targets.to(device.torch_device))

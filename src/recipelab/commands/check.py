@@ -10,6 +10,7 @@ from torch import nn
 from recipelab.commands.ask import Ask
 from recipelab.commands.look import Look, look, tried_model
 from recipelab.commands.screen import data_line, execution_line
+from recipelab.commands.task import tried_loss
 from recipelab.config.check import Recipe
 from recipelab.core.errors import UserError
 from recipelab.loop.device import Execution
@@ -39,6 +40,7 @@ def build_parts(found: Look) -> nn.Module:
         if name in recipe.slots:
             recipe.slots[name].build()
     model = tried_model(recipe.slots["model"], facts)
+    tried_loss(recipe.slots["loss"], facts)
     if recipe.trainer.init_from:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of weights that go nowhere: shapes and names are what is compared

@@ -10,10 +10,12 @@ from recipelab.commands.ask import Ask
 from recipelab.commands.debug import one_batch
 from recipelab.commands.look import look, tried_model
 from recipelab.commands.resume import Resumed, find_unfinished
+from recipelab.commands.task import tried_loss
 from recipelab.config.check import Recipe
 from recipelab.config.identity import recipe_hash
 from recipelab.core.facts import Facts
-from recipelab.data.pool import Pool
+from recipelab.data.overlap import shared_images
+from recipelab.data.pool import Pool, require_facts
 from recipelab.data.splits import split
 from recipelab.data.statistics import channel_statistics
 from recipelab.loop.device import Execution, resolve
@@ -53,6 +55,7 @@ def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
     for line in found.notes:
         say(line)
     tried_model(found.recipe.slots["model"], found.facts)
+    tried_loss(found.recipe.slots["loss"], found.facts)
     pools = split_data(found.recipe, found.facts, found.source, say)
     facts = _measured(found.facts, pools["train"])
     recipe = found.recipe.with_facts(facts)
@@ -80,5 +83,9 @@ def split_data(recipe: Recipe, facts: Facts, source: Any, say: Callable[[str], N
     """The splits of the recipe; for debug=overfit one batch in place of them all."""
     keys = ("val_split", "test_split", "split_seed", "folds", "fold", "protocol", "limit")
     options = {key: getattr(recipe.data, key) for key in keys}
-    pools = split(*source.load(say), class_names=facts.class_names, **options)
+    loaded = source.load(say)
+    require_facts(facts, *loaded)
+    for line in shared_images(*loaded):
+        say(line)
+    pools = split(*loaded, class_names=facts.class_names, **options)
     return one_batch(pools, recipe.trainer.batch_size) if recipe.trainer.debug == "overfit" else pools

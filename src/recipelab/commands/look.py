@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from recipelab.commands.ask import Ask
 from recipelab.commands.debug import DEBUG
 from recipelab.commands.resume import Resumed, open_resumed
+from recipelab.commands.task import settle
 from recipelab.config.check import Bound, Recipe
 from recipelab.config.facts import gather
 from recipelab.config.slots import described
@@ -49,7 +50,7 @@ def look(ask: Ask, *, declared: bool = False) -> Look:
     if absent:
         notes.append(f"{absent}: what the recipe declares of the data is taken for true")
     execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim)
-    return Look(ask, recipe.with_facts(facts), facts, source, execution, resumed, notes)
+    return Look(ask, settle(recipe.with_facts(facts), facts), facts, source, execution, resumed, notes)
 
 
 def _asked(ask: Ask) -> tuple[Ask, Recipe, Resumed | None]:
@@ -105,8 +106,9 @@ def _forward(slot: Bound, facts: Facts, device: str) -> nn.Module:
         logits = model.eval()(torch.zeros(1, facts.input_channels, *facts.image_size))
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (1, facts.num_classes):
+        what, outputs = ("targets", "outputs") if facts.task == "regression" else ("classes", "logits")
         raise UserError(
-            f"model: {slot.name} gives {shape} for one image, and the data have {facts.num_classes} classes:"
-            f" logits of shape (1, {facts.num_classes}) are expected"
+            f"model: {slot.name} gives {shape} for one image, and the data have {facts.num_classes} {what}:"
+            f" {outputs} of shape (1, {facts.num_classes}) are expected"
         )
     return model

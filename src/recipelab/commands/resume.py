@@ -66,7 +66,7 @@ class Resumed:
             kept = self.record.load_checkpoint("best")
             found, same = kept["best"], all(kept[key] == identity[key] for key in identity)
             if found["step"] <= state.step or same:  # else it is of a course that is not taken again: forget it
-                best.step, best.value, best.nll = found["step"], found["value"], found["nll"]
+                best.step, best.value, best.tie = found["step"], found["value"], found["tie"]
         return state
 
     def headings(self, state: State) -> dict[str, Any]:

@@ -17,8 +17,8 @@ from recipelab.records.listing import list_records
 
 PIPED_WIDTH = 1000  # columns when nobody looks: nothing is cut off
 _STYLE = {"finished": "green", "running": "cyan", "interrupted": "yellow", "failed": "red", "unreadable": "red"}
-COLUMNS = ("record", "status", "created", "data", "model", "seed", "epochs", "val %", "test %", "seconds")
-RIGHT = ("seed", "epochs", "val %", "test %", "seconds")
+COLUMNS = ("record", "status", "created", "data", "model", "seed", "epochs", "val", "test", "seconds")
+RIGHT = ("seed", "epochs", "val", "test", "seconds")
 IN_NAME = ("created", "data", "model", "seed")  # a record's own name says them, where the terminal is too narrow
 
 
@@ -53,17 +53,19 @@ def runs(folder: str) -> None:
 
 def _table(rows: Sequence[Mapping[str, Any]], root: Path, columns: Sequence[str], *, framed: bool) -> Table:
     table = Table(box=SIMPLE_HEAD if framed else None, pad_edge=framed)
+    percent = all(row["metric"] == "accuracy" for row in rows)  # else every cell names what it is
     for name in columns:
         fold = framed and name == "record"
-        table.add_column(name, justify="right" if name in RIGHT else "left", overflow="fold", no_wrap=not fold)
+        heading = f"{name} %" if percent and name in ("val", "test") else name
+        table.add_column(heading, justify="right" if name in RIGHT else "left", overflow="fold", no_wrap=not fold)
     for row in rows:
-        cells = _cells(row, root)
+        cells = _cells(row, root, percent)
         style = _STYLE.get(cells["status"], "")
         table.add_row(*(_text(cells[name], style if name == "status" else "") for name in columns))
     return table
 
 
-def _cells(row: Mapping[str, Any], root: Path) -> dict[str, str]:
+def _cells(row: Mapping[str, Any], root: Path, percent: bool) -> dict[str, str]:
     mark = " *" if _saw_test(row) else ""
     return {
         "record": _name(row, root),
@@ -71,8 +73,7 @@ def _cells(row: Mapping[str, Any], root: Path) -> dict[str, str]:
         "created": str(row["created"] or "")[:16].replace("T", " "),
         **{name: "" if row[name] is None else str(row[name]) for name in ("data", "model", "seed")},
         "epochs": _progress(row),
-        "val %": _number(row["val_accuracy"], 100, 2) + mark,
-        "test %": _number(row["test_accuracy"], 100, 2) + mark,
+        **{name: _value(row["metric"], row[name], percent) + mark for name in ("val", "test")},
         "seconds": _number(row["seconds"], 1, 1),
     }
 
@@ -92,6 +93,12 @@ def _progress(row: Mapping[str, Any]) -> str:
 
 def _number(value: object, scale: int, digits: int) -> str:
     return f"{value * scale:.{digits}f}" if isinstance(value, int | float) else ""
+
+
+def _value(metric: str, value: object, percent: bool) -> str:
+    if metric == "accuracy":
+        return _number(value, 100, 2) + ("" if percent or value is None else " %")
+    return f"{metric} {value:.4g}" if isinstance(value, int | float) else ""
 
 
 def _saw_test(row: Mapping[str, Any]) -> bool:

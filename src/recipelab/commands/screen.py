@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import sys
 from collections.abc import Callable, Mapping
 from types import TracebackType
@@ -18,6 +19,7 @@ from recipelab.core.facts import Facts
 from recipelab.loggers.guard import Guarded
 from recipelab.loop.device import Execution
 from recipelab.loop.plan import Plan
+from recipelab.metrics.catalogue import PRIMARY, TIE_BREAKER
 from recipelab.records.log import Log
 from recipelab.records.record import Record
 
@@ -97,18 +99,20 @@ def epochs_of(plan: Plan) -> str:
 
 
 def row_line(row: Mapping[str, Any], plan: Plan) -> str:
-    """One line for the terminal: where the training is, its loss and accuracy, validation of every view, speed."""
+    """One line for the terminal: where the training is, its loss and score, validation of every view, speed."""
+    metric = next(name for name in PRIMARY.values() if f"train_{name}" in row)
     parts = [f"epoch {row['epoch']:.4g}/{epochs_of(plan)}", f"step {row['step']}", f"lr {row['lr']:.3g}"]
-    parts += [f"loss {row['train_loss']:.4f}", f"train {row['train_accuracy']:.2%}"]
-    views = [
-        k.removeprefix("val_").removesuffix("_accuracy")
-        for k in row
-        if k.startswith("val_") and k.endswith("_accuracy")
-    ]
-    parts += [f"val {'' if view == 'raw' else view + ' '}{row[f'val_{view}_accuracy']:.2%}" for view in views]
+    parts += [f"loss {row['train_loss']:.4f}", f"train {shown(metric, row[f'train_{metric}'])}"]
+    values = {k.removeprefix("val_").removesuffix(f"_{metric}"): k for k in row if re.fullmatch(f"val_.*_{metric}", k)}
+    parts += [f"val {'' if view == 'raw' else view + ' '}{shown(metric, row[k])}" for view, k in values.items()]
     if row["images_per_second"]:
         parts.append(f"{row['epoch_seconds']:.1f} s  {row['images_per_second']:,.0f} img/s")
     return "  ".join(parts)
+
+
+def shown(metric: str, value: float) -> str:
+    """A metric as people write it: an accuracy in percent, anything else as a number."""
+    return f"{value:.2%}" if metric == "accuracy" else f"{value:.4g}"
 
 
 def say_opening(say: Callable[[str], None], job: Job, parts: Parts) -> None:
@@ -124,9 +128,12 @@ def say_opening(say: Callable[[str], None], job: Job, parts: Parts) -> None:
 
 
 def data_line(facts: Facts) -> str:
-    """Classes, size and channels of the data in words."""
+    """Classes or targets, size and channels of the data in words."""
     size = "x".join(str(s) for s in facts.image_size)
-    return f"{facts.num_classes} classes, {size}, {facts.input_channels} channel{'s' * (facts.input_channels > 1)}"
+    regression, count = facts.task == "regression", facts.num_classes
+    outputs = f"{count} target{'s' * (count > 1)}" if regression else f"{count} classes"
+    floats = ", float32" if facts.image_dtype == "float32" else ""
+    return f"{outputs}, {size}, {facts.input_channels} channel{'s' * (facts.input_channels > 1)}{floats}"
 
 
 def execution_line(execution: Execution) -> str:
@@ -137,22 +144,25 @@ def execution_line(execution: Execution) -> str:
 
 
 def result_table(result: Mapping[str, Any], protocol: str) -> Table:
-    """The end's table: a row a checkpoint and view, accuracy and NLL on each split; the headline is marked."""
+    """The end's table: a row a checkpoint and view, two metrics of the task on each split; the headline is marked."""
     splits = [split for split in ("train", "val", "test") if split in result]
     note = " (protocol test_as_val: selection saw the test split)" if protocol == "test_as_val" else ""
     table = Table(title=f"results{note}", title_justify="left")
     table.add_column("checkpoint")
     table.add_column("view")
-    for split in splits:
-        table.add_column(f"{split} accuracy", justify="right")
-        table.add_column(f"{split} NLL", justify="right")
     head = result["headline"]
+    task = next(task for task, name in PRIMARY.items() if name == head["metric"])
+    other = TIE_BREAKER[task]
+    for split in splits:
+        for name in (head["metric"], other):
+            table.add_column(f"{split} {name if name == 'accuracy' else name.upper()}", justify="right")
     for checkpoint, views in result[splits[0]].items():
         for view in views:
             cells = []
             for split in splits:
                 metrics = result[split][checkpoint][view]
-                cells += [f"{metrics['accuracy']:.2%}", f"{metrics['nll']:.4f}"]
+                second = f"{metrics[other]:.4f}" if other == "nll" else shown(other, metrics[other])
+                cells += [shown(head["metric"], metrics[head["metric"]]), second]
             chosen = (head["checkpoint"], head["view"]) == (checkpoint, view)
             table.add_row(checkpoint, view, *cells, style="bold" if chosen else None)
     return table

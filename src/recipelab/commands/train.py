@@ -15,7 +15,9 @@ from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import Parts, assemble, compile_model
 from recipelab.commands.debug import profiled
 from recipelab.commands.job import Job, prepare
+from recipelab.commands.plots import plot_results
 from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
+from recipelab.commands.task import lower_is_better
 from recipelab.config.identity import fingerprint_hash
 from recipelab.core.errors import Interrupted, RunError, UserError
 from recipelab.loggers.guard import Guarded
@@ -25,6 +27,7 @@ from recipelab.loop.load_run import Run, load_run
 from recipelab.loop.lockbox import open_lockbox
 from recipelab.loop.signals import StopRequest
 from recipelab.loop.state import State
+from recipelab.metrics.catalogue import PRIMARY, TIE_BREAKER
 from recipelab.records.environment import describe
 from recipelab.records.log import Log
 from recipelab.records.record import Record
@@ -94,7 +97,9 @@ def _start(job: Job, parts: Parts) -> Start:
     environment = describe()
     execution = fingerprint(job.execution, environment, parts.step.optimizer.defaults.get("fused"))
     identity = {"recipe_hash": job.recipe_hash, "fingerprint": fingerprint_hash(execution)}
-    best = Best(job.recipe.run.select_metric, job.recipe.run.select_view)
+    metric, task = job.recipe.run.select_metric, job.facts.task
+    lower = lower_is_better(job.recipe, metric)
+    best = Best(metric, job.recipe.run.select_view, lower=lower, tie_metric=TIE_BREAKER[task])
     state = job.resumed.restore(parts.step, parts.views, best, parts.plan, identity) if job.resumed else State()
     return Start(state, best, environment, execution, identity)
 
@@ -130,8 +135,12 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         profile = job.recipe.trainer.debug == "profile"
         done = profiled(training.run, record.path, log) if profile else training.run()
         found = _lockbox(job, parts, record) if done else None
-        if found is None:
+        drawn = plot_results(job, parts, record, _chosen(job, found), found) if found else None
+        if found is None or drawn is None:
             raise Interrupted(parts.stop.signal_number or 0, again)
+        if logger is not None:
+            for path in drawn:
+                logger.image(path.stem, path, start.state.step)
         opened = (record.result().get("lockbox") or {}).get("opened", 0) + int("test" in found)
         result = {
             **_result(job, start.state, parts, found),
@@ -163,6 +172,7 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
         **start.identity,
         model=job.recipe.slots["model"].name,
         data=job.recipe.slots["data"].name.lower(),
+        task=job.facts.task,
         seed=job.seed,
         epochs=parts.plan.total / parts.plan.steps_per_epoch,
         protocol=job.recipe.data.protocol,
@@ -181,12 +191,18 @@ def _lockbox(job: Job, parts: Parts, record: Record) -> dict[str, Any] | None:
     return open_lockbox(weights, steps, parts.views.load_state, parts.measure, splits)
 
 
+def _chosen(job: Job, found: dict[str, Any]) -> str:
+    """The checkpoint that the headline is read from: as selected, or the last where no evaluation was a best."""
+    return job.recipe.run.select if job.recipe.run.select in found["val"] else "last"
+
+
 def _result(job: Job, state: State, parts: Parts, found: dict[str, Any]) -> dict[str, Any]:
     """What a run came to: every measurement, the one that is its headline, and its speed."""
     run = job.recipe.run
-    split, checkpoint = ("test" if "test" in found else "val"), (run.select if run.select in found["val"] else "last")
+    split, checkpoint = ("test" if "test" in found else "val"), _chosen(job, found)
     headline = {"checkpoint": checkpoint, "view": run.select_view, "split": split}
-    headline["accuracy"] = found[split][checkpoint][run.select_view]["accuracy"]
+    headline["metric"] = metric = PRIMARY[job.facts.task]
+    headline[metric] = found[split][checkpoint][run.select_view][metric]
     return {
         **found,
         "headline": headline,

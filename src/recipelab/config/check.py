@@ -6,16 +6,17 @@ here, against the typed sections and the signatures of the targets. Nothing is b
 
 from __future__ import annotations
 
+import re
 import secrets
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from recipelab.config.compose import Composed
 from recipelab.config.overrides import PRESETS, TOP_KEYS
 from recipelab.config.schema import OPTIONAL_SECTIONS, SECTIONS, Averaging, Data, Run, Sam, Trainer
 from recipelab.config.signature import Schema, fill, plain, schema_of
-from recipelab.config.slots import SLOTS, described, locate
+from recipelab.config.slots import PLACES, SLOTS, described, locate
 from recipelab.core.durations import parse
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
@@ -51,7 +52,7 @@ class Bound:
             made = self.target(*supplied, **self.kwargs)
         except (TypeError, ValueError) as error:
             raise UserError(f"{self.slot}: {self.name} cannot be built so: {described(error)}") from error
-        missing = [name for name in SLOTS[self.slot].members if not hasattr(made, name)]
+        missing = [name for name in PLACES[self.slot].members if not hasattr(made, name)]
         if missing:
             raise UserError(
                 f"{self.slot}: what {self.name} makes has no {', '.join(missing)}: it cannot fill this slot"
@@ -64,7 +65,7 @@ class Recipe:
     """A complete, checked recipe.
 
     config: plain containers with every default filled in, less the facts of the data; what config.yaml holds.
-    slots: slot name -> Bound; an empty optional slot is absent.
+    slots: slot name -> Bound; an empty optional slot is absent. metrics: name -> Bound of each metric of the user's.
     """
 
     config: dict[str, Any]
@@ -75,6 +76,7 @@ class Recipe:
     sam: Sam | None
     slots: dict[str, Bound]
     composed: Composed
+    metrics: dict[str, Bound] = field(default_factory=dict)
 
     def with_facts(self, facts: Facts) -> Recipe:
         """The recipe with facts injected into every slot that names them; refuses a key that contradicts them."""
@@ -85,7 +87,12 @@ class Recipe:
             else replace(bound, kwargs=fill(name, bound.kwargs, bound.schema, facts=known, what=bound.name))
             for name, bound in self.slots.items()
         }
-        return replace(self, slots=slots)
+        told = {key: value for key, value in known.items() if key != "task"}  # torchmetrics has a `task` of its own
+        metrics = {
+            name: replace(b, kwargs=fill("metrics", b.kwargs, b.schema, facts=told, what=b.name))
+            for name, b in self.metrics.items()
+        }
+        return replace(self, slots=slots, metrics=metrics)
 
     def with_seed(self) -> Recipe:
         """The recipe with a seed: its own, or one drawn now when it has none."""
@@ -113,7 +120,8 @@ def check(composed: Composed) -> Recipe:
         config[name] = plain({"_target_": given[name]["_target_"], **shared, **bound.kwargs})
     config["trainer"] = asdict(trainer)
     config.update({name: asdict(sections[name]) for name in OPTIONAL_SECTIONS if sections[name] is not None})
-    return Recipe(config, run, trainer, data, sections["averaging"], sections["sam"], slots, composed)
+    metrics = _own_metrics(run.metrics, composed)
+    return Recipe(config, run, trainer, data, sections["averaging"], sections["sam"], slots, composed, metrics)
 
 
 def view_names(averaging: Averaging | None) -> list[str]:
@@ -156,6 +164,23 @@ def _slot(name: str, node: Any, composed: Composed) -> Bound | None:
         keep = {k: v for k, v in filled.items() if k in schema.parameters or k not in SHARED_DATA.parameters}
         return replace(bound, kwargs=keep)
     return replace(bound, kwargs=fill(name, own, schema, later=FACTS, what=bound.name))
+
+
+def _own_metrics(items: Sequence[str | Mapping[str, Any]], composed: Composed) -> dict[str, Bound]:
+    """The targets in the list of metrics, by the name of their column: `name`, or that of their class."""
+    found: dict[str, Bound] = {}
+    for item in items:
+        if isinstance(item, str):
+            continue
+        path = item.get("_target_")
+        target = locate("metrics", path, trusted=composed.trusted or path in composed.named, own=composed.own)
+        name = str(item.get("name") or target.__name__.replace("_", "").lower())
+        if not re.fullmatch("[a-z][a-z0-9]*", name) or name in found or name in items:  # a column's parts end at _
+            raise UserError(f"metrics: {name!r} cannot name {path}: give it another, of letters and digits, name=...")
+        schema = schema_of(target)
+        own = {key: value for key, value in item.items() if key not in ("_target_", "name")}
+        found[name] = Bound("metrics", target, schema, fill("metrics", own, schema, later=FACTS - {"task"}, what=name))
+    return found
 
 
 def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: Data) -> Trainer:

@@ -68,8 +68,20 @@ def compose(
         trusted=base is None,
         own=tuple(_modules(user)),
         shadowed=tuple(_shadowed(user)),
-        named=tuple(str(o.value()) for o in parsed if o.key_or_group.endswith("._target_")),
+        named=tuple(path for o in parsed for path in _targets(o.key_or_group.rpartition(".")[2], o.value())),
     )
+
+
+def _targets(key: str, value: Any) -> Iterator[str]:
+    """Every target that an override names: at its key, or inside its value."""
+    if isinstance(value, Mapping):
+        for inner, item in value.items():
+            yield from _targets(str(inner), item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _targets("", item)
+    elif key == "_target_":
+        yield str(value)
 
 
 def _forget_old_keys(config: dict[str, Any], overrides: Sequence[Override], base: Mapping[str, Any]) -> None:

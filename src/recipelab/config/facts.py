@@ -19,6 +19,7 @@ def gather(declared: Data, known: Mapping[str, object]) -> Facts:
     """
     said = {key: value for key, value in asdict(declared).items() if key in Facts.__dataclass_fields__}
     said["image_size"] = _sizes(said.get("image_size"))
+    said["task"] = None if declared.task == "auto" else declared.task
     merged: dict[str, Any] = {}
     for key in Facts.__dataclass_fields__:
         mine, theirs = _tuple(said.get(key)), _tuple(known.get(key))
@@ -29,8 +30,10 @@ def gather(declared: Data, known: Mapping[str, object]) -> Facts:
         if merged[key] is None:
             raise UserError(f"data.{key} is not known from the data: give data.{key}=VALUE")
     merged["class_names"] = merged["class_names"] or ()
+    merged["task"] = merged["task"] or "classification"
+    merged["image_dtype"] = merged["image_dtype"] or "uint8"
     facts = Facts(**merged)
-    _check_channels(facts)
+    _check_counts(facts)
     return facts
 
 
@@ -44,10 +47,18 @@ def _tuple(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _check_channels(facts: Facts) -> None:
+def _check_counts(facts: Facts) -> None:
+    if facts.task == "classification" and facts.num_classes < 2:
+        raise UserError(f"data.num_classes={facts.num_classes}: a classification needs at least 2 classes")
     for key in ("mean", "std"):
         values = getattr(facts, key)
         if values is not None and len(values) != facts.input_channels:
             raise UserError(f"data.{key} has {len(values)} values, but the images have {facts.input_channels} channels")
     if facts.class_names and len(facts.class_names) != facts.num_classes:
-        raise UserError(f"data.class_names has {len(facts.class_names)} names for {facts.num_classes} classes")
+        raise UserError(
+            f"data.class_names has {len(facts.class_names)} names for {facts.num_classes} {_outputs(facts)}"
+        )
+
+
+def _outputs(facts: Facts) -> str:
+    return "targets" if facts.task == "regression" else "classes"

@@ -14,11 +14,11 @@ EXECUTION_KEYS = frozenset(
     + ("cudnn_benchmark", "deterministic")
 ) | {"optimizer.fused"}
 OUTSIDE_KEYS = frozenset(
-    {"output", "data_root", "progress", "trainer.resume", "trainer.eval_batch_size"}
+    {"output", "data_root", "progress", "result_plot", "trainer.resume", "trainer.eval_batch_size"}
     | {"trainer.checkpoint_every", "trainer.checkpoint_at"}
 )
 # The data's content stands for these: a folder may move, a cache may be off.
-PLACE_KEYS = frozenset({"data.root", "data.download", "data.cache"})
+PLACE_KEYS = frozenset({"data.root", "data.images", "data.download", "data.cache"})
 # What a resumed run may change, at the price of no longer being bitwise the uninterrupted one.
 RESUMABLE_KEYS = frozenset({"trainer.epochs", "trainer.steps", "trainer.devices", "trainer.accelerator"})
 

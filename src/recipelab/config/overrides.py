@@ -9,7 +9,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 
-from recipelab.config.schema import SECTIONS, Run
+from recipelab.config.schema import SECTIONS, Data, Run
 from recipelab.config.slots import SLOTS
 from recipelab.core.errors import UserError, did_you_mean, nearest
 
@@ -65,7 +65,7 @@ def _judged(override: Override, choices: Mapping[str, Sequence[str]]) -> Overrid
 
 def _nearest_key(head: str, rest: str, choices: Mapping[str, Sequence[str]]) -> str:
     """«did you mean ...?»: a section, a group, a key at the top, or a key that stands in a section."""
-    inside = {f.name: f"{name}.{f.name}" for name, kind in SECTIONS.items() for f in fields(kind)}
+    inside = {f.name: f"{name}.{f.name}" for name, kind in {"data": Data, **SECTIONS}.items() for f in fields(kind)}
     best = nearest(head, [*SLOTS, *SECTIONS, *choices, *TOP_KEYS, *(() if rest else inside)])
     if best is None or (rest and best in TOP_KEYS):
         return f"\n  did you mean: {best}" if best else ""

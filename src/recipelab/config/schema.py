@@ -6,7 +6,7 @@ A field's annotation is its check (pydantic, strict), its default the published 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Gt, Le, Lt, MinLen
 
@@ -66,24 +66,24 @@ class Trainer:
 class Data:
     """What every data slot shares: declared facts, and how the data are split. The rest is the slot's own."""
 
-    task: Literal["classification"] = "classification"
-    """What is learnt."""
-    num_classes: Annotated[int, Ge(2)] | None = None
-    """Number of classes, where the data do not tell it themselves."""
+    task: Literal["auto", "classification", "regression"] = "auto"
+    """What is learnt: classes, or float targets; auto: as the data tell."""
+    num_classes: Count | None = None
+    """Number of classes (under regression, of targets), where the data do not tell it themselves."""
     input_channels: Count | None = None
     """Channels of an image: 1 grey, 3 RGB."""
     image_size: Count | Annotated[list[Count], MinLen(1)] | Auto | None = None
     """Spatial sizes [height, width]; one number for a square."""
     mean: list[float] | None = None
-    """Per channel, of images scaled to [0, 1]; measured on the training split when not given."""
+    """Per channel, of images scaled to [0, 1] (floats as they are); measured on the training split when not given."""
     std: list[Annotated[float, Gt(0)]] | None = None
     """Per channel, like `mean`."""
     class_names: list[str] | None = None
-    """One name a class, in label order."""
+    """One name a class, in label order; under regression one a target."""
     val_split: Annotated[float, Gt(0), Lt(1)] = 0.1
-    """Share of the training data held out for validation (stratified)."""
+    """Share of the training data held out for validation (stratified by class)."""
     test_split: Annotated[float, Gt(0), Lt(1)] = 0.2
-    """Share held out for the test, for data that come without a test part (stratified)."""
+    """Share held out for the test, for data that come without a test part (stratified by class)."""
     split_seed: Annotated[int, Ge(0), Le(MAX_SEED)] = 1234
     """Seed of the splits, apart from the run's, so that runs of different seeds share them."""
     folds: Annotated[int, Ge(2)] | None = None
@@ -93,7 +93,7 @@ class Data:
     protocol: Literal["val", "test_as_val"] = "val"
     """test_as_val: train on all training data, select on the test split, as some literature does; recorded."""
     limit: Count | None = None
-    """At most this many samples of the training and of the test data (stratified, seeded)."""
+    """At most this many samples of the training and of the test data (stratified by class, seeded)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,12 +128,16 @@ class Run:
     """Progress bar; auto: when standard error is a terminal."""
     select: Literal["best", "last"] = "best"
     """The checkpoint that the headline result is read from."""
-    select_metric: Literal["accuracy", "nll"] = "accuracy"
-    """Validation metric by which `best` is chosen."""
+    metrics: list[str | dict[str, Any]] = field(default_factory=list)
+    """Further metrics of every evaluation, by name (auroc, ece, top3, ...) or as {_target_: a torchmetrics class}."""
+    select_metric: str = "auto"
+    """Validation metric by which `best` is chosen; auto: accuracy, under regression mae."""
     select_view: str = "raw"
     """View whose metric chooses `best`: raw, or an average such as ema_0.999."""
     lockbox: Literal["end", "closed"] = "end"
     """end: the test split is evaluated once, when the training is over; closed: not by this run."""
+    result_plot: Literal["val", "all", "none"] = "val"
+    """Confusion matrix or parity plot of the headline's weights, at the end: of validation, of every split, or none."""
 
 
 SECTIONS: dict[str, type] = {"trainer": Trainer, "averaging": Averaging, "sam": Sam}

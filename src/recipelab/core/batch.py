@@ -13,8 +13,8 @@ from torch import Tensor
 class Target:
     """Targets of a batch; after mixing, a pair with a weight.
 
-    first: (B,) int64 class labels.
-    second: (B,) int64 labels of the mixed-in samples, or None when nothing was mixed.
+    first: (B,) int64 class labels, or (B, T) float32 targets of a regression.
+    second: labels or targets of the mixed-in samples, like `first`; None when nothing was mixed.
     weight: lambda, the weight of `first`, in [0, 1]: a 0-dim float tensor for the whole batch, or (B,) per sample.
     """
 
@@ -25,7 +25,7 @@ class Target:
     def blend(self, value: Callable[[Tensor], Tensor]) -> Tensor:
         """lambda * value(first) + (1 - lambda) * value(second); value(first) alone when nothing was mixed.
 
-        value: labels (B,) -> one number a sample (B,), such as a loss or a correctness.
+        value: labels (B,) or targets (B, T) -> one number a sample (B,), such as a loss or a correctness.
         """
         first = value(self.first)
         if self.second is None or self.weight is None:

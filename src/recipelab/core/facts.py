@@ -9,12 +9,14 @@ from dataclasses import dataclass, fields
 class Facts:
     """What is known of the data before a model is built.
 
-    task: "classification" (the only one so far).
-    num_classes: number of classes.
+    task: "classification" or "regression".
+    num_classes: number of classes; under regression, of targets: what a model gives for one image either way.
     input_channels: channels of an image (1 grey, 3 RGB).
     image_size: spatial sizes, (height, width) for images; its length is `input_dim`.
-    mean, std: per channel, of images scaled to [0, 1]; None until measured on the training split.
-    class_names: one name a class, in label order; empty when unknown.
+    mean, std: per channel, of images scaled to [0, 1] (float32 images as they are); None until measured on the
+        training split.
+    class_names: one name a class, in label order, or one a target; empty when unknown.
+    image_dtype: "uint8" or "float32", as images are stored and augmented.
     """
 
     task: str
@@ -24,6 +26,7 @@ class Facts:
     mean: tuple[float, ...] | None = None
     std: tuple[float, ...] | None = None
     class_names: tuple[str, ...] = ()
+    image_dtype: str = "uint8"
 
     @property
     def input_dim(self) -> int:

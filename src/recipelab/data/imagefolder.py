@@ -7,7 +7,7 @@ import time
 from collections import Counter
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import PIL
@@ -52,6 +52,13 @@ class ImageFolder:
         self.input_channels = input_channels
         self.on_error = on_error
         self.cache = cache
+
+    @classmethod
+    def of(cls, folder: Folder, **options: Any) -> ImageFolder:
+        """Files that are listed already; their labels are any numbers, and folder.class_names may be empty."""
+        made = cls(**options)
+        made._folder = folder
+        return made
 
     def facts(self) -> dict[str, object]:
         """From the names of the folders and, for image_size="auto", the headers of up to 64 files.
@@ -156,7 +163,7 @@ class ImageFolder:
         files = self._files
         kept = [row for row in rows if row not in failures]
         gone = {files[row][1] for row in rows} - {files[row][1] for row in kept}
-        if gone:
+        if gone and self._folder.class_names:
             names = ", ".join(repr(self._folder.class_names[label]) for label in sorted(gone))
             raise UserError(f"data.root={self.root!r}: no image of class {names} can be read; remove the class folder")
         chosen = images[rows.start : rows.stop] if len(kept) == len(rows) else images[kept]

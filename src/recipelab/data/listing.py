@@ -64,6 +64,12 @@ def list_folder(root: str) -> Folder:
     )
 
 
+def list_images(root: Path) -> list[str]:
+    """Path, relative to `root` and with forward slashes, of every image file below it, sorted; see `list_folder`."""
+    start = len(os.path.join(root, ""))
+    return sorted(entry.path[start:].replace(os.sep, "/") for entry in _walk(root) if _is_image(entry))
+
+
 def _list_part(root: Path, part: Path) -> tuple[tuple[str, ...], list[tuple[str, int]], list[str]]:
     """Class names, (relative path, label) of the images, and paths of the files not used, of one part."""
     classes, unused = _folders(part), _files(part)

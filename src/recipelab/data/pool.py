@@ -1,4 +1,4 @@
-"""A pool: decoded images and their labels in memory, before and after the split.
+"""A pool: decoded images and their labels (or float targets) in memory, before and after the split.
 
 A source (the class behind a data slot) has a keyword-only constructor and two methods:
 
@@ -15,15 +15,18 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from recipelab.core.errors import UserError
+from recipelab.core.facts import Facts
+
 Say = Callable[[str], object]
 
 
 @dataclass
 class Pool:
-    """Images with their labels.
+    """Images with their labels or targets.
 
-    images: (N, *S, C) uint8, contiguous, on the CPU.
-    targets: (N,) int64 labels.
+    images: (N, *S, C) uint8, or float32 where the data are no bytes; contiguous, on the CPU.
+    targets: (N,) int64 labels, or (N, T) float32 targets of a regression.
     names: one path a sample, relative to the data's root and with forward slashes; None where samples have no names.
 
     Raises ValueError for other types or lengths.
@@ -35,15 +38,26 @@ class Pool:
 
     def __post_init__(self) -> None:
         images, targets = self.images, self.targets
-        if images.dtype != torch.uint8 or not images.is_contiguous() or images.device.type != "cpu":
-            raise ValueError(f"images must be contiguous uint8 on the CPU, got {images.dtype} on {images.device}")
-        if targets.dtype != torch.int64 or targets.shape != images.shape[:1]:
-            raise ValueError(f"targets must be ({len(images)},) int64, got {tuple(targets.shape)} {targets.dtype}")
+        known = images.dtype in (torch.uint8, torch.float32)
+        if not known or not images.is_contiguous() or images.device.type != "cpu":
+            raise ValueError(
+                f"images must be contiguous uint8 or float32 on the CPU, got {images.dtype} on {images.device}"
+            )
+        if (targets.dtype, targets.ndim) not in ((torch.int64, 1), (torch.float32, 2)) or len(targets) != len(images):
+            raise ValueError(
+                f"targets must be ({len(images)},) int64 or ({len(images)}, T) float32,"
+                f" got {tuple(targets.shape)} {targets.dtype}"
+            )
         if self.names is not None and len(self.names) != len(targets):
             raise ValueError(f"{len(self.names)} names for {len(targets)} samples")
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def strata(self) -> Tensor:
+        """(N,) int64: what a split keeps in proportion. The classes; float targets are one stratum, split plainly."""
+        return self.targets if self.targets.ndim == 1 else torch.zeros(len(self), dtype=torch.int64)
 
     def subset(self, indices: Tensor) -> Pool:
         """The samples at `indices` ((M,) int64), in that order, copied."""
@@ -53,8 +67,31 @@ class Pool:
         return Pool(images, self.targets[indices], names)
 
     def digest(self) -> str:
-        """SHA-256 of shape, image bytes and label bytes, in hex; names do not count."""
-        result = hashlib.sha256(str(tuple(self.images.shape)).encode())
+        """SHA-256 of shape, image bytes and target bytes, in hex; names do not count. Of float32 the type counts."""
+        floats = [f" {name}" for name, part in (("images", self.images), ("targets", self.targets)) if _is_float(part)]
+        result = hashlib.sha256((str(tuple(self.images.shape)) + "".join(floats)).encode())
         result.update(self.images.reshape(-1).numpy().data)
-        result.update(self.targets.contiguous().numpy().data)
+        result.update(self.targets.contiguous().reshape(-1).numpy().data)
         return result.hexdigest()
+
+
+def require_facts(facts: Facts, *pools: Pool | None) -> None:
+    """Raise UserError when pools are not what the facts say: kind and range of targets, type of images."""
+    for pool in filter(None, pools):
+        kind = "classification" if pool.targets.ndim == 1 else "regression"
+        if kind != facts.task:
+            raise UserError(f"data.task={facts.task} contradicts the data, whose targets are those of a {kind}")
+        if kind == "regression" and pool.targets.shape[1] != facts.num_classes:
+            raise UserError(f"data: {pool.targets.shape[1]} targets a sample, and the facts say {facts.num_classes}")
+        if kind == "classification" and len(pool):
+            for label in (int(pool.targets.min()), int(pool.targets.max())):
+                if not 0 <= label < facts.num_classes:
+                    raise UserError(
+                        f"data: label {label} is out of range: there are {facts.num_classes} classes, from 0"
+                    )
+        if str(pool.images.dtype) != f"torch.{facts.image_dtype}":
+            raise UserError(f"data: images are {pool.images.dtype}, and the facts say image_dtype {facts.image_dtype}")
+
+
+def _is_float(values: Tensor) -> bool:
+    return values.dtype == torch.float32

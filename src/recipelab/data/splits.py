@@ -1,4 +1,4 @@
-"""Train, validation and test parts: by class, the same for every run seed.
+"""Train, validation and test parts: by class, the same for every run seed; float targets are split without strata.
 
 scikit-learn's splitters are not used: they refuse a part smaller than the number of classes, a class with one sample,
 and a subset (`limit`) of nearly all samples; and here one drawn order serves part, subset and folds.
@@ -103,10 +103,11 @@ def _split_off(pool: Pool, key: str, share: float, seed: int, names: Sequence[st
             f"data.{key}={share} of {len(pool):,} samples leaves a part without samples\n"
             f"  fix: choose between {1 / len(pool):.3g} and {1 - 1 / len(pool):.3g}, or use more data"
         )
-    _require(pool.targets, 2, f"data.{key}", names)
-    part = stratified_sample(pool.targets, size, generator(seed, f"split/{key}"))
+    strata = pool.strata
+    _require(strata, 2, f"data.{key}", names)
+    part = stratified_sample(strata, size, generator(seed, f"split/{key}"))
     rest = _others(part, len(pool))
-    gone = (_counts(pool.targets[rest], like=pool.targets) == 0) & (_counts(pool.targets) > 0)
+    gone = (_counts(strata[rest], like=strata) == 0) & (_counts(strata) > 0)
     if gone.any():
         label = int(gone.nonzero()[0])
         raise UserError(f"data.{key}={share} leaves no sample of class {_name(label, names)}; choose a smaller share")
@@ -114,18 +115,18 @@ def _split_off(pool: Pool, key: str, share: float, seed: int, names: Sequence[st
 
 
 def _fold(pool: Pool, folds: int, fold: int, seed: int, names: Sequence[str]) -> tuple[Pool, Pool]:
-    _require(pool.targets, folds, "data.folds", names)
-    part = stratified_fold(pool.targets, folds, fold, generator(seed, "split/folds"))
+    _require(pool.strata, folds, "data.folds", names)
+    part = stratified_fold(pool.strata, folds, fold, generator(seed, "split/folds"))
     return pool.subset(_others(part, len(pool))), pool.subset(part)
 
 
 def _limited(pool: Pool, limit: int, seed: int) -> Pool:
-    classes = int((_counts(pool.targets) > 0).sum())
+    classes = int((_counts(pool.strata) > 0).sum())
     if limit < classes:
         raise UserError(f"data.limit={limit} is less than one sample for each of {classes} classes")
     if limit >= len(pool):
         return pool
-    return pool.subset(stratified_sample(pool.targets, limit, generator(seed, "split/limit")))
+    return pool.subset(stratified_sample(pool.strata, limit, generator(seed, "split/limit")))
 
 
 def _others(indices: Tensor, count: int) -> Tensor:

@@ -13,6 +13,7 @@ class Logger(Protocol):
     open: called once, before the first step and again when a run is resumed; folder: the run record, in which the
     logger may make a folder of its own; config: the resolved recipe.
     log: one row of the metrics file, by column name, and its step.
+    A logger that has `image(name, path, step)`, too, is given the pictures of the results: PNG files of the record.
     close: called once, however the run ends; result: what result.json holds (final metrics when it went through).
     """
 
@@ -36,6 +37,10 @@ class Guarded:
 
     def log(self, row: Mapping[str, float | None], step: int) -> None:
         self._call("log", row, step)
+
+    def image(self, name: str, path: Path, step: int) -> None:
+        if hasattr(self._logger, "image"):  # a logger need not show pictures
+            self._call("image", name, path, step)
 
     def close(self, result: dict[str, Any]) -> None:
         self._call("close", result)

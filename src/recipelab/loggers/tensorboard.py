@@ -9,7 +9,9 @@ from typing import Annotated, Any
 from annotated_types import Ge
 
 # What a metric of metrics.csv is called as a group of curves. Cross-entropy is what trainings call the loss.
-_GROUPS = {"loss": "Loss", "nll": "Loss", "accuracy": "Accuracy", "top5": "Top5", "f1": "F1"}
+_GROUPS = {"loss": "Loss", "nll": "Loss", "accuracy": "Accuracy", "top5": "Top5", "f1": "F1"} | {
+    name: name.upper() for name in ("mse", "mae", "rmse", "r2", "auroc", "ece")
+}
 _SPEED = ("seconds", "epoch_seconds", "images_per_second")
 _PROGRESS = ("epoch", "samples")
 
@@ -47,6 +49,14 @@ class TensorBoard:
         for column, value in row.items():
             if column != "step" and value is not None:
                 self._writer.add_scalar(tag(column), value, step)
+
+    def image(self, name: str, path: Path, step: int) -> None:
+        """Add a picture, `Result/{name}`. path: a PNG file."""
+        import numpy as np
+        from PIL import Image
+
+        with Image.open(path) as picture:
+            self._writer.add_image(f"Result/{name}", np.asarray(picture.convert("RGB")), step, dataformats="HWC")
 
     def close(self, result: dict[str, Any]) -> None:
         """Write the final metrics and close. result: as in result.json; the hparams only when it has final metrics,

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from recipelab.core.batch import Batch
 from recipelab.loop.device import Device
-from recipelab.metrics.classification import ClassificationMetrics
+
+
+class Metrics(Protocol):
+    """What an evaluation fills: `recipelab.metrics.meters.Metrics`, or one meter of it."""
+
+    def update(self, outputs: Tensor, targets: Tensor) -> None: ...
+    def compute(self) -> dict[str, float | list[float]]: ...
 
 
 @torch.inference_mode()
 def evaluate(
     model: nn.Module,
     batches: Iterable[Batch],
-    metrics: ClassificationMetrics,
+    metrics: Metrics,
     device: Device,
     stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, float | list[float]] | None:

@@ -42,26 +42,29 @@ class Writer(Protocol):
 
 @dataclass
 class Best:
-    """The best evaluation so far, by one metric of one view; equal accuracies are told apart by the NLL.
+    """The best evaluation so far, by one metric of one view; equal values are told apart by another metric.
 
-    step: when it was, 0 before the first. value, nll: of the watched view then.
+    lower: whether a lower value is better. tie_metric: lower is better, as of the NLL.
+    step: when it was, 0 before the first. value, tie: of the watched view then.
     """
 
     metric: str
     view: str = "raw"
+    lower: bool = False
+    tie_metric: str = "nll"
     step: int = 0
     value: float | None = None
-    nll: float | None = None
+    tie: float | None = None
 
     def offer(self, row: Mapping[str, float], step: int) -> bool:
         """Take an evaluation's row if it is better than the best so far; NaN never is."""
-        value, nll = row[f"val_{self.view}_{self.metric}"], row[f"val_{self.view}_nll"]
-        if math.isnan(value) or math.isnan(nll):
+        value, tie = row[f"val_{self.view}_{self.metric}"], row[f"val_{self.view}_{self.tie_metric}"]
+        if math.isnan(value) or math.isnan(tie):
             return False
-        sign = -1 if self.metric == "nll" else 1
-        if self.value is not None and self.nll is not None and (sign * value, -nll) <= (sign * self.value, -self.nll):
+        sign = -1 if self.lower else 1
+        if self.value is not None and self.tie is not None and (sign * value, -tie) <= (sign * self.value, -self.tie):
             return False
-        self.step, self.value, self.nll = step, value, nll
+        self.step, self.value, self.tie = step, value, tie
         return True
 
 

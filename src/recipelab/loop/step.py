@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from recipelab.core.batch import Batch, Target
 from recipelab.core.generators import seed_step
 from recipelab.loop.device import Device
-from recipelab.metrics.running import StepLog
+from recipelab.metrics.running import Score, StepLog, correct
 from recipelab.optim.plan import apply
 
 
@@ -40,6 +40,7 @@ class TrainStep:
     """The step of a training; calling it with the batches of one step does all of it.
 
     factors: (total_steps,) float64 factors on each group's base learning rate; base: hash that seeds a step's draws.
+    score: what the log keeps beside the loss, as sums over the samples.
     """
 
     model: nn.Module
@@ -54,6 +55,7 @@ class TrainStep:
     clip: float | None = None
     bank: Bank | None = None
     climb: Climb | None = None
+    score: Score = correct
     base_lrs: list[float] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)
 
@@ -88,11 +90,10 @@ class TrainStep:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def gradient(self, batches: Sequence[Batch], step: int) -> tuple[Tensor, Tensor]:
-        """Gradient of the mean loss over all samples of the step. Returns (sum of losses, correct), 0-dim float32."""
+    def gradient(self, batches: Sequence[Batch], step: int) -> tuple[Tensor, ...]:
+        """Gradient of the mean loss over all samples of the step. Returns (sum of losses, *scores), 0-dim float32."""
         count = sum(len(batch.target.first) for batch in batches)
-        total: Any = None
-        correct: Any = None
+        sums: tuple[Tensor, ...] = ()
         for index, batch in enumerate(batches):
             seed_step(self.base, step * self.accumulate + index, self.device.torch_device)
             images, target = batch.images, batch.target
@@ -103,13 +104,6 @@ class TrainStep:
             losses = target.blend(partial(self.loss, logits))
             self.device.backward(losses, 1 / count)
             with torch.no_grad():
-                lost = losses.sum()
-                hits = target.blend(partial(_correct, logits.argmax(1))).sum()
-            total = lost if total is None else total + lost
-            correct = hits if correct is None else correct + hits
-        return total, correct
-
-
-def _correct(guess: Tensor, labels: Tensor) -> Tensor:
-    """1.0 where a guess is the label, else 0.0: (B,) float32."""
-    return (guess == labels).float()
+                found = (losses.sum(), *self.score(logits, target))
+            sums = tuple(map(torch.add, sums, found)) if sums else found
+        return sums

@@ -19,6 +19,8 @@ class CrossEntropy:
     label_smoothing: e, in [0, 1]; 0 is plain cross-entropy, 0.1 the usual value, 1 a uniform target.
     """
 
+    task = "classification"
+
     def __init__(self, *, label_smoothing: Annotated[float, Ge(0), Le(1)] = 0.0) -> None:
         self.label_smoothing = label_smoothing
 

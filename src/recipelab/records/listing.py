@@ -33,7 +33,8 @@ def list_records(root: Path) -> list[dict[str, Any]]:
 
     path, created, model, data, recipe_hash, fingerprint, reason: text. seed, epoch, epochs, step, total_steps: int.
     status: running, finished, interrupted (killed runs too), failed, or unreadable, with the `reason`.
-    checkpoint, view: what the headline is measured on; val_accuracy, test_accuracy: its accuracies in [0, 1].
+    checkpoint, view: what the headline is measured on; metric: which; val, test: its values (accuracies in [0, 1]).
+    val_accuracy, test_accuracy: the same for a classification, else None.
     seconds: of training. What a run has not written (yet) is None.
     """
     found = [summary(folder) for folder in find(Path(root))]
@@ -49,6 +50,7 @@ def summary(folder: Path) -> dict[str, Any]:
     except (UserError, OSError) as error:
         status, reason = UNREADABLE, str(error)
     checkpoint, view = _at(result, "headline", "checkpoint"), _at(result, "headline", "view")
+    metric = _at(result, "headline", "metric") or "accuracy"
     return {
         "path": str(folder),
         "status": status,
@@ -65,6 +67,9 @@ def summary(folder: Path) -> dict[str, Any]:
         "view": view,
         "val_accuracy": _at(result, "val", checkpoint, view, "accuracy"),
         "test_accuracy": _at(result, "test", checkpoint, view, "accuracy"),
+        "metric": metric,
+        "val": _at(result, "val", checkpoint, view, metric),
+        "test": _at(result, "test", checkpoint, view, metric),
         "seconds": result.get("seconds"),
         "recipe_hash": result.get("recipe_hash"),
         "fingerprint": result.get("fingerprint"),

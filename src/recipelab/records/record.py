@@ -149,6 +149,13 @@ class Record:
             before = results.read(self.path) if path.exists() else {"schema": results.SCHEMA}
             atomic.write_json(path, {**before, **results.finite(fields)})
 
+    @contextlib.contextmanager
+    def figure(self, name: str) -> Iterator[Path]:
+        """The place of a picture, figures/{name}.png, to be written whole. Raises RunError when the disk is full."""
+        with self._writing(self.path / "figures" / f"{name}.png") as path:
+            path.parent.mkdir(exist_ok=True)
+            yield path
+
     def status(self) -> str:
         """running, finished, interrupted or failed; `running` without a live owner reads as `interrupted`."""
         return results.status(self.path, self.result())

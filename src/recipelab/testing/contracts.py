@@ -18,17 +18,22 @@ Build = Callable[[], Any]
 
 
 def check_data(build: Build) -> None:
-    """A data slot: `facts()` without decoding; `load(say)` to pools of uint8 images, channels last, and labels."""
+    """A data slot: `facts()` without decoding; `load(say)` to pools of images, channels last, and labels or targets."""
     facts, (train, test) = build().facts(), build().load(lambda text: None)
     again, _ = build().load(lambda text: None)
     assert again.digest() == train.digest(), "loading twice gives different data"
     for pool in filter(None, (train, test)):
-        assert pool.images.dtype == torch.uint8, f"images are {pool.images.dtype}, not uint8"
+        kind = facts.get("image_dtype", "uint8")
+        assert str(pool.images.dtype) == f"torch.{kind}", f"images are {pool.images.dtype}, not {kind}"
         assert pool.images.is_contiguous(), "images are not contiguous"
-        assert pool.targets.dtype == torch.int64, f"targets are {pool.targets.dtype}, not int64"
         assert len(pool.images) == len(pool.targets), "images and targets differ in number"
         sizes = (*facts.get("image_size", pool.images.shape[1:-1]), facts.get("input_channels", pool.images.shape[-1]))
         assert pool.images.shape[1:] == sizes, f"images are {tuple(pool.images.shape[1:])}, facts say {sizes}"
+        if facts.get("task") == "regression":
+            assert pool.targets.dtype == torch.float32, f"targets are {pool.targets.dtype}, not float32"
+            assert pool.targets.shape[1:] == (facts.get("num_classes", pool.targets.shape[1]),), "not (N, T) targets"
+            continue
+        assert pool.targets.dtype == torch.int64, f"targets are {pool.targets.dtype}, not int64"
         classes = facts.get("num_classes", int(pool.targets.max()) + 1)
         assert 0 <= int(pool.targets.min()) <= int(pool.targets.max()) < classes, "a label is out of range"
 
@@ -104,9 +109,13 @@ def check_model(build: Callable[[], nn.Module], *, image_size: tuple[int, ...], 
 
 
 def check_loss(loss: Any, *, num_classes: int) -> None:
-    """A loss slot: logits (B, K) and labels (B,) to one finite float32 a sample, each of its own sample alone."""
+    """A loss slot: logits (B, K) and labels (B,) to one finite float32 a sample, each of its own sample alone.
+
+    A loss whose `task` is "regression" takes outputs and targets (B, K) float32.
+    """
     logits = torch.randn(6, num_classes, generator=generator(0, "logits")).requires_grad_()
-    labels = torch.arange(6) % num_classes
+    regression = getattr(loss, "task", None) == "regression"
+    labels = torch.linspace(-2, 2, 6)[:, None].repeat(1, num_classes) if regression else torch.arange(6) % num_classes
     values = loss(logits, labels)
     assert values.shape == (6,), f"the loss is {tuple(values.shape)}, not one value a sample"
     assert values.dtype == torch.float32, f"the loss is {values.dtype}, not float32"

@@ -1,0 +1,88 @@
+"""Image files whose targets are told elsewhere: decoded, kept and cached as those of an image folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from recipelab.core.errors import UserError
+from recipelab.data.imagefolder import ImageFolder
+from recipelab.data.listing import Folder
+from recipelab.data.pool import Pool, Say
+from recipelab.data.targets import Targets
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """What a source of such files has found.
+
+    base: the folder that paths are relative to. train, test: paths, in the order of the targets; test is None
+    without a test part. remarks: lines to print.
+    """
+
+    base: Path
+    train: Sequence[str]
+    test: Sequence[str] | None
+    targets: Targets
+    remarks: Sequence[str] = ()
+
+    def images(self, root: str, **options: Any) -> ImageFolder:
+        """The files as an image folder, in which each file's label is its row among all of them.
+
+        So the decoded images are kept apart from the targets, and another table over the same files decodes nothing.
+        root: as the user gave it, for messages. options: of ImageFolder.
+        """
+        rows = list(enumerate([*self.train, *(self.test or [])]))
+        files = [(name, row) for row, name in rows]
+        count = len(self.train)
+        test = None if self.test is None else files[count:]
+        return ImageFolder.of(Folder(self.base, (), files[:count], test, list(self.remarks)), root=root, **options)
+
+    def facts(self, images: ImageFolder) -> dict[str, object]:
+        """Of the targets, and of the images."""
+        told = {"task": self.targets.task, "num_classes": self.targets.width, "class_names": self.targets.names}
+        return {**images.facts(), **told}
+
+    def load(self, images: ImageFolder, say: Say) -> tuple[Pool, Pool | None]:
+        """Pools with the targets in place of the rows. Raises UserError when a class has no image left."""
+        for line in self.targets.remarks:
+            say(line)
+        train, test = images.load(say)
+        parts = [self.targets.train, *([] if self.targets.test is None else [self.targets.test])]
+        values = torch.cat(parts)
+        train = replace(train, targets=values[train.targets])
+        if self.targets.task == "classification":
+            gone = set(self.targets.train.tolist()) - set(train.targets.tolist())
+            if gone:
+                names = ", ".join(repr(self.targets.names[label]) for label in sorted(gone))
+                raise UserError(f"data.root={images.root!r}: no image of class {names} can be read")
+        return train, None if test is None else replace(test, targets=values[test.targets])
+
+
+def text_targets(train: Sequence[Sequence[str]], test: Sequence[Sequence[str]] | None, task: str) -> tuple[Any, Any]:
+    """Texts, one row of T a sample, as arrays for `to_targets`: numbers where they are measured, else names.
+
+    Texts are numbers when task is "regression", or "auto" finds several columns or a number that is not whole; what
+    is no number then stays a text, which `to_targets` refuses.
+    """
+    rows = [*train, *(test or [])]
+    numbers = [[_number(text) for text in row] for row in rows]
+    plain = all(value is not None for row in numbers for value in row)
+    whole = all(text.strip().lstrip("+-").isdigit() for row in rows for text in row)
+    if task != "classification" and plain and (task == "regression" or len(rows[0]) > 1 or not whole):
+        values = np.array(numbers, dtype=np.float64)
+    else:
+        values = np.array([[text.strip() for text in row] for row in rows])
+    return values[: len(train)], None if test is None else values[len(train) :]
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
