@@ -64,7 +64,7 @@ def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
         digests["init"] = read_weights(recipe.trainer.init_from).digest
     job = Job(recipe, facts, pools, digests, found.execution, found.resumed)
     if recipe.trainer.resume == "auto" and (again := find_unfinished(found.ask, recipe, job.recipe_hash, say)):
-        execution = resolve(again.trainer, input_dim=facts.input_dim)
+        execution = resolve(again.trainer, input_dim=facts.input_dim, task=facts.task)
         job = replace(job, recipe=again.recipe.with_facts(facts), execution=execution, resumed=again)
     if job.resumed:
         job = replace(job, digests=job.resumed.recorded_digests(digests))

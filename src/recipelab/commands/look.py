@@ -49,7 +49,7 @@ def look(ask: Ask, *, declared: bool = False) -> Look:
     facts, absent = _facts(recipe, source) if declared else (gather(recipe.data, source.facts()), None)
     if absent:
         notes.append(f"{absent}: what the recipe declares of the data is taken for true")
-    execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim)
+    execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim, task=facts.task)
     return Look(ask, settle(recipe.with_facts(facts), facts), facts, source, execution, resumed, notes)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.colors import LogNorm, Normalize
+from matplotlib.colors import LogNorm, PowerNorm
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -25,7 +25,7 @@ def confusion_matrix(
 
     counts: (K, K). names: K, or none for numbers. path: replaced atomically. title: one line above.
     normalized: shares of each row, in percent; a class without samples has an empty row. Counts are coloured by their
-    logarithm, so that few mistakes beside many hits can be seen.
+    logarithm, shares by their square root, so that few mistakes beside many hits can be seen.
     """
     classes = len(counts)
     cell = 0.5 if classes <= 12 else 0.36 if classes <= _WRITTEN else 0.14 if classes <= _NAMED else 0.02
@@ -38,7 +38,7 @@ def confusion_matrix(
     axes = figure.add_subplot()
     sums = counts.sum(1, keepdims=True)
     values = 100 * counts / np.where(sums > 0, sums, 1) if normalized else counts.astype(float)
-    scale = Normalize(0, 100) if normalized else LogNorm(1, max(2, int(counts.max())))
+    scale = PowerNorm(0.5, 0, 100) if normalized else LogNorm(1, max(2, int(counts.max())))
     image = axes.imshow(np.ma.masked_equal(values, 0), cmap="Blues", norm=scale, interpolation="nearest")
     bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
     bar.set_label("% of the class" if normalized else "samples (logarithmic)", color=_MUTED)
@@ -51,10 +51,10 @@ def confusion_matrix(
 
 def _name_axes(axes, names: Sequence[str]) -> None:  # type: ignore[no-untyped-def]
     classes = len(names)
-    every = 1 if classes <= _NAMED else 10 ** (len(str(classes)) - 1) // 2
+    every = 1 if classes <= _NAMED else 10 ** (len(str(classes)) - 2)
     ticks = range(0, classes, every)
     shown = [names[index] if every == 1 else str(index) for index in ticks]
-    font = 9 if classes <= 12 else 8 if classes <= _WRITTEN else 6.5
+    font = 9 if classes <= 12 else 8 if classes <= _WRITTEN or every > 1 else 6.5
     steep = 0 if classes <= 12 and max(map(len, shown)) <= 3 else 90
     axes.set_xticks(ticks, shown, rotation=steep, fontsize=font, color=_INK, parse_math=False)
     axes.set_yticks(ticks, shown, fontsize=font, color=_INK, parse_math=False)
@@ -72,7 +72,7 @@ def _write_numbers(axes, values: NDArray[np.float64], normalized: bool, *, small
     top = 100 if normalized else np.log(max(2, values.max()))
     for row, column in zip(*np.nonzero(values), strict=True):
         value = values[row, column]
-        depth = value / top if normalized else np.log(value) / top
+        depth = np.sqrt(value / top) if normalized else np.log(value) / top
         text = f"{value:.0f}" if not normalized or value >= 10 else f"{value:.1f}"
         style = {"color": "white" if depth > 0.6 else _INK, "fontsize": (6 if small else 8) - (len(text) > 4)}
         axes.text(column, row, text, ha="center", va="center", **style)

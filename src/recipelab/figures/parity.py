@@ -46,13 +46,12 @@ def _panel(axes, truth: NDArray[np.float32], outputs: NDArray[np.float32], name:
     edge = 0.04 * (high - low) or 1.0
     limits = (low - edge, high + edge)
     if len(real) > _DENSE:
-        cells = axes.hexbin(real, guess, gridsize=80, extent=(*limits, *limits), cmap="Blues", bins="log", mincnt=1)
-        axes.figure.colorbar(cells, ax=axes, shrink=0.8, label="samples")
+        axes.hexbin(real, guess, gridsize=80, extent=(*limits, *limits), cmap="Blues", bins="log", mincnt=1)
     else:
         axes.scatter(real, guess, s=9, color=_POINT, alpha=max(0.15, min(0.7, 150 / max(len(real), 1))), linewidths=0)
     axes.plot(limits, limits, color=_LINE, linewidth=1.2)
     axes.set(xlim=limits, ylim=limits, aspect="equal", xlabel="truth", ylabel="prediction")
-    axes.set_title(f"{name}  " * bool(name) + _summary(real, guess, int((~finite).sum())), fontsize=9, color=_MUTED)
+    axes.set_title(f"{name}  " * bool(name) + _summary(real, guess, int((~finite).sum())), fontsize=8, color=_MUTED)
     axes.grid(color="#e4e4e4", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)

@@ -41,9 +41,10 @@ class Execution:
         return values
 
 
-def resolve(trainer: Any, *, input_dim: int) -> Execution:
+def resolve(trainer: Any, *, input_dim: int, task: str = "classification") -> Execution:
     """Resolve every `auto` of the trainer section for this machine, by rule and never by timing.
 
+    Under regression `precision=auto` is 32: bf16 outputs have three digits, which is enough to tell classes apart.
     Raises UserError for what the machine cannot do.
     """
     accelerator = _accelerator(trainer.accelerator)
@@ -53,7 +54,7 @@ def resolve(trainer: Any, *, input_dim: int) -> Execution:
     deterministic = not cuda if trainer.deterministic == "auto" else trainer.deterministic
     return Execution(
         accelerator=accelerator,
-        precision=_precision(str(trainer.precision), cuda),
+        precision="32" if (task, trainer.precision) == ("regression", "auto") else _precision(trainer.precision, cuda),
         threads=1 if trainer.threads == 1 else _threads(trainer.threads),
         compile=cuda if trainer.compile == "auto" else trainer.compile,
         channels_last=input_dim == 2 if trainer.channels_last == "auto" else _channels_last(trainer, input_dim),
@@ -78,14 +79,14 @@ def has_bf16(cuda: bool) -> bool:
     return any(flags.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
 
-def _precision(asked: str, cuda: bool) -> str:
+def _precision(asked: str | int, cuda: bool) -> str:
     if asked == "auto":
         return "bf16-mixed" if has_bf16(cuda) else "32"
     if asked == "16-mixed" and not cuda:
         raise UserError(
             "trainer.precision=16-mixed: there is no mixed fp16 on a CPU; use trainer.precision=bf16-mixed or 32"
         )
-    return asked
+    return str(asked)
 
 
 def _threads(asked: int | str) -> int:
