@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -19,7 +20,13 @@ from recipelab.core.durations import Timeline
 from recipelab.core.errors import UserError
 
 FILES = [(group, choice) for group, choices in groups().items() for choice in choices]
-NEEDS = {("data", "imagefolder"): ["data.root=photos"]}  # a choice that is not complete by itself
+NEEDS = {  # choices that are not complete by themselves
+    ("data", "imagefolder"): ["data.root=photos"],
+    ("data", "arrays"): ["data.root=data.npz"],
+    ("data", "csv"): ["data.root=photos/table.csv"],
+    ("data", "filenames"): ["data.root=photos", "data.pattern='(cat|dog)'"],
+    ("loss", "mse"): ["data=arrays", "data.root=data.npz", "data.task=regression"],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -30,6 +37,8 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("cat", "dog"):
         (tmp_path / "photos" / name).mkdir(parents=True)
         Image.new("RGB", (8, 8)).save(tmp_path / "photos" / name / "1.png")
+    (tmp_path / "photos" / "table.csv").write_text("path,target\ncat/1.png,cat\ndog/1.png,dog\n")
+    np.savez(tmp_path / "data.npz", images=np.zeros((4, 8, 8), np.uint8), targets=np.arange(4) % 2)
 
 
 @functools.cache

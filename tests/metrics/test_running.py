@@ -3,7 +3,8 @@ import math
 import pytest
 import torch
 
-from recipelab.metrics.running import StepLog
+from recipelab.core.batch import Target
+from recipelab.metrics.running import StepLog, errors
 
 
 def steps(count: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
@@ -54,3 +55,20 @@ def test_first_bad_step(bad):
     assert log.first_bad() == 2
     log.reset()
     assert log.first_bad() is None
+
+
+def test_errors_of_a_regression_are_means_over_targets_and_lambda():
+    outputs, first, second = torch.randn(4, 2), torch.randn(4, 2), torch.randn(4, 2)
+    squared, absolute = errors(outputs.bfloat16(), Target(first, second, torch.tensor(0.25)))
+    guess = outputs.bfloat16().float()
+    wanted = 0.25 * (guess - first) ** 2 + 0.75 * (guess - second) ** 2
+    assert squared.item() == pytest.approx(wanted.mean(1).sum().item(), rel=1e-5)
+    wanted = 0.25 * (guess - first).abs() + 0.75 * (guess - second).abs()
+    assert absolute.item() == pytest.approx(wanted.mean(1).sum().item(), rel=1e-5)
+
+
+def test_a_log_has_the_scores_of_its_task():
+    log = StepLog(3, torch.device("cpu"), ("mse", "mae"))
+    log.add(torch.tensor(4.0), torch.tensor(6.0), torch.tensor(2.0))
+    log.add(torch.tensor(2.0), torch.tensor(0.0), torch.tensor(4.0))
+    assert log.compute(2) == {"loss": 3.0, "mse": 3.0, "mae": 3.0}

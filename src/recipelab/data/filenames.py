@@ -83,8 +83,9 @@ class FileNames:
         if parts and not (train and test):
             raise UserError(f"data.root={self.root!r}: train/ or test/ holds no image files")
         first, second = ([self._texts(path) for path in chosen] for chosen in (train, test))
-        values = text_targets(first, second if parts else None, self.task)
-        targets = to_targets(*values, task=self.task, where=f"data.root={self.root!r}")
+        where = f"data.root={self.root!r}"
+        train_values, test_values = text_targets(first, second if parts else None, self.task, where)
+        targets = to_targets(train_values, test_values, task=self.task, where=where)
         return Labelled(top, train, test if parts else None, targets)
 
     def _texts(self, path: str) -> list[str]:

@@ -64,21 +64,35 @@ class Labelled:
         return train, None if test is None else replace(test, targets=values[test.targets])
 
 
-def text_targets(train: Sequence[Sequence[str]], test: Sequence[Sequence[str]] | None, task: str) -> tuple[Any, Any]:
+def text_targets(
+    train: Sequence[Sequence[str]], test: Sequence[Sequence[str]] | None, task: str, where: str
+) -> tuple[Any, Any]:
     """Texts, one row of T a sample, as arrays for `to_targets`: numbers where they are measured, else names.
 
-    Texts are numbers when task is "regression", or "auto" finds several columns or a number that is not whole; what
-    is no number then stays a text, which `to_targets` refuses.
+    Texts are numbers when task is "regression", or "auto" finds several columns or a number that is not whole. where:
+    for messages. Raises UserError for a text that is no number where they are, or where others are fractions.
     """
     rows = [*train, *(test or [])]
     numbers = [[_number(text) for text in row] for row in rows]
-    plain = all(value is not None for row in numbers for value in row)
-    whole = all(text.strip().lstrip("+-").isdigit() for row in rows for text in row)
-    if task != "classification" and plain and (task == "regression" or len(rows[0]) > 1 or not whole):
+    others = [(n, t) for n, row in enumerate(rows) for t, v in zip(row, numbers[n], strict=True) if v is None]
+    fractions = any(v is not None and not text.strip().lstrip("+-").isdigit() for text, v in _pairs(rows, numbers))
+    if others and (task == "regression" or (task == "auto" and fractions)):
+        number, text = others[0]
+        raise UserError(
+            f"{where}: {text!r} (sample {number + 1}) is no number, and the targets of a regression are"
+            "\n  fix: mend it or leave that row out; if all are names of classes, data.task=classification"
+        )
+    if task != "classification" and not others and (task == "regression" or len(rows[0]) > 1 or fractions):
         values = np.array(numbers, dtype=np.float64)
     else:
         values = np.array([[text.strip() for text in row] for row in rows])
     return values[: len(train)], None if test is None else values[len(train) :]
+
+
+def _pairs(rows: Sequence[Sequence[str]], numbers: Sequence[Sequence[float | None]]) -> Any:
+    return (
+        (text, value) for row, line in zip(rows, numbers, strict=True) for text, value in zip(row, line, strict=True)
+    )
 
 
 def _number(text: str) -> float | None:

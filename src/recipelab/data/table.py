@@ -84,8 +84,9 @@ class CSV:
         parts, remarks = self._parts(rows, columns)
         paths = {part: [row[self.path] for row in chosen] for part, chosen in parts.items()}
         texts = {part: [[row[name] for name in self.target] for row in chosen] for part, chosen in parts.items()}
-        train, test = text_targets(texts["train"], texts.get("test"), self.task)
-        targets = to_targets(train, test, task=self.task, where=f"data.root={self.root!r}")
+        where = f"data.root={self.root!r}"
+        train, test = text_targets(texts["train"], texts.get("test"), self.task, where)
+        targets = to_targets(train, test, task=self.task, where=where)
         base = Path(self.images).expanduser().absolute() if self.images else file.parent
         return Labelled(base, paths["train"], paths.get("test"), targets, remarks)
 

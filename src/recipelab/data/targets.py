@@ -68,7 +68,9 @@ def _regression(parts: Sequence[NDArray[Any]], where: str) -> Targets:
     floats = []
     for part in parts:
         if part.dtype.kind in "US":
-            raise UserError(f"{where}: data.task=regression contradicts the targets, which are names like {part[0]!r}")
+            raise UserError(
+                f"{where}: data.task=regression contradicts the targets, which are names like {str(part[0])!r}"
+            )
         with np.errstate(over="ignore"):
             values = part.astype(np.float32).reshape(len(part), -1)
         bad = ~np.isfinite(values).all(1)
@@ -127,9 +129,15 @@ def _classification(parts: Sequence[NDArray[Any]], where: str, classes: int | No
 
 def _named(parts: Sequence[NDArray[Any]], where: str) -> Targets:
     columns = [np.char.decode(part, "utf-8") if part.dtype.kind == "S" else part for part in parts]
-    names = tuple(str(name) for name in np.unique(columns[0]))
+    found = sorted({str(name) for name in columns[0]})
+    names = tuple(sorted(found, key=float) if all(map(_is_whole, found)) else found)
     strange = sorted({str(name) for column in columns[1:] for name in column} - set(names))
     if strange:
         raise UserError(f"{where}: classes that only the test part has: {', '.join(strange[:5])}")
-    labels = [torch.from_numpy(np.searchsorted(np.array(names), column).astype(np.int64)) for column in columns]
+    place = {name: label for label, name in enumerate(names)}
+    labels = [torch.tensor([place[str(name)] for name in column], dtype=torch.int64) for column in columns]
     return Targets("classification", len(names), names, labels[0], labels[1] if len(labels) > 1 else None)
+
+
+def _is_whole(name: str) -> bool:
+    return name.lstrip("+-").isdecimal()

@@ -28,7 +28,7 @@ def confusion_matrix(
     logarithm, shares by their square root, so that few mistakes beside many hits can be seen.
     """
     classes = len(counts)
-    cell = 0.5 if classes <= 12 else 0.36 if classes <= _WRITTEN else 0.14 if classes <= _NAMED else 0.02
+    cell = 0.5 if classes <= 12 else 0.36 if classes <= _WRITTEN else 0.14 if classes <= _NAMED else 0.05
     named = [name if len(name) <= _LONG else f"{name[: _LONG - 1]}…" for name in names] or list(
         map(str, range(classes))
     )
