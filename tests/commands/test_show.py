@@ -222,3 +222,15 @@ def test_a_picture_that_cannot_be_written(capsys: Capture):
     assert main(["show", "scheduler", "--to", "to"]) == 2
     assert capsys.readouterr().err.startswith("error: --to to: ")
     assert pictures() == {"schedule.png"}
+
+
+def test_float_images_are_shown_from_black_to_white(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    values = np.linspace(-3, 5, 12 * 64, dtype=np.float32).reshape(12, 8, 8)
+    np.savez("data.npz", images=values, targets=np.arange(12) % 2)
+    show(Ask(("data=arrays", "data.root=data.npz", "augment=shift")), ["augment"], ".")
+    with Image.open("augment.png") as image:
+        pixels = np.asarray(image.convert("L"))
+    assert pixels.min() < 30
+    assert pixels.max() > 225
+    assert len(np.unique(pixels)) > 100

@@ -171,7 +171,10 @@ def test_further_metrics_are_measured_and_may_select(tmp_path: Path):
             ["metrics=[{_target_:torchmetrics.classification.MulticlassCohenKapa}]"],
             "did you mean: MulticlassCohenKappa",
         ),
-        (["metrics=[{_target_:torchmetrics.classification.MulticlassCohenKappa,weigths:linear}]"], "Unexpected keyword arguments: `weigths`"),
+        (
+            ["metrics=[{_target_:torchmetrics.classification.MulticlassCohenKappa,weigths:linear}]"],
+            "Unexpected keyword arguments: `weigths`",
+        ),
         (["metrics=[{_target_:torchmetrics.MeanSquaredError}]"], "cannot measure a classification"),
         ([f"metrics=[{KAPPA},{KAPPA}]"], "cannot name .*: give it another"),
         (["metrics=[{name:x}]"], "_target_"),

@@ -179,8 +179,15 @@ def _show_augment(found: Look, train: Pool | None, absent: str, path: Path) -> N
     options = {key: value for key, value in recipe.config["augment"].items() if key != "_target_"}
     said = ", ".join(f"{key}={value}" for key, value in options.items())
     title = f"{recipe.slots['augment'].name}({said}) on {origin}"
-    contact_sheet(originals.numpy(), augmented.numpy(), path, title)
+    shown = _as_bytes if originals.is_floating_point() else Tensor.byte
+    contact_sheet(shown(originals).numpy(), shown(augmented).numpy(), path, title)
     print(f"wrote {path}")
+
+
+def _as_bytes(images: Tensor) -> Tensor:
+    """Float images as uint8, from black, their lowest value, to white."""
+    low, high = images.min(), images.max()
+    return ((images - low) / (high - low).clamp(min=1e-12) * 255).round().byte()
 
 
 def _photographs(size: tuple[int, ...], channels: int) -> Tensor:
