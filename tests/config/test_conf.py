@@ -20,12 +20,14 @@ from recipelab.core.durations import Timeline
 from recipelab.core.errors import UserError
 
 FILES = [(group, choice) for group, choices in groups().items() for choice in choices]
-NEEDS = {  # choices that are not complete by themselves
+NEEDS = {  # of a choice that is not complete by itself, or that digits are too small for
     ("data", "imagefolder"): ["data.root=photos"],
     ("data", "arrays"): ["data.root=data.npz"],
     ("data", "csv"): ["data.root=photos/table.csv"],
     ("data", "filenames"): ["data.root=photos", "data.pattern='(cat|dog)'"],
     ("loss", "mse"): ["data=arrays", "data.root=data.npz", "data.task=regression"],
+    ("model", "timm"): ["model.name=resnet10t"],
+    **{("model", f"convnext_{size}"): ["data=cifar10"] for size in ("tiny", "small", "base", "large")},
 }
 
 

@@ -1,3 +1,5 @@
+import json
+
 import torch
 from torch import nn
 
@@ -51,7 +53,7 @@ def test_odd_models():
     rows = {row.name: row for row in found.rows}
     assert rows["unused"] == Row("unused", "Linear", None, 12, 0)
     assert rows["pair"].output_shape is None
-    assert rows["frozen"] == Row("frozen", "Linear", (2,), 10, 2 * 4 * 2)
+    assert rows["frozen"] == Row("frozen", "Linear", (2,), 10, 2 * 4 * 2)  # saves nothing: its weights need no gradient
     assert found.parameters - found.trainable == 10
     assert found.parameters == 12 + 160 + 20 + 10
 
@@ -74,6 +76,30 @@ def test_model_mode_statistics_and_generator_are_left_alone():
 
 def test_table_is_text_with_heading_and_total():
     table = summary(resnet20(num_classes=10), (32, 32), 3).table()
-    assert table[0] == ("layer", "type", "output", "parameters", "FLOPs")
-    assert table[1] == ("conv1", "Conv2d", "16x32x32", "432", "884,736")
-    assert table[-1] == ("total", "ResNetCifar", "", "269,722", "81,102,080")
+    assert table[0] == ("layer", "type", "output", "parameters", "FLOPs", "activations")
+    assert table[1] == ("conv1", "Conv2d", "16x32x32", "432", "884,736", "0.01 MiB")
+    assert table[-1][:-1] == ("total", "ResNetCifar", "", "269,722", "81,102,080")
+    assert float(table[-1][-1].removesuffix(" MiB")) > 1
+
+
+def test_activations_by_hand():
+    model = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.ReLU(), nn.Flatten(), nn.Linear(4 * 8 * 8, 10), nn.Tanh())
+    found = summary(model, (8, 8), 3)
+    kept = {row.name: row.activations for row in found.rows}
+    # The convolution keeps its input; ReLU its output, which is the linear layer's input, too; tanh its output.
+    assert kept == {"0": 3 * 64 * 4, "1": 4 * 64 * 4, "2": 0, "3": 0, "4": 10 * 4}
+    assert found.activations == sum(kept.values())
+
+
+def test_activation_checkpointing_keeps_less():
+    kept = [
+        summary(resnet20(num_classes=10, activation_checkpointing=again).train(), (32, 32), 3).activations
+        for again in (False, True)
+    ]
+    assert kept[1] < kept[0] / 3
+
+
+def test_what_the_record_keeps_is_plain():
+    found = summary(resnet20(num_classes=10), (8, 8), 3).plain()
+    assert found["stages"][2]["name"] == "layer1"
+    assert json.loads(json.dumps(found)) == found

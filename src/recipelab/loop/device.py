@@ -54,7 +54,9 @@ def resolve(trainer: Any, *, input_dim: int, task: str = "classification") -> Ex
     deterministic = not cuda if trainer.deterministic == "auto" else trainer.deterministic
     return Execution(
         accelerator=accelerator,
-        precision="32" if (task, trainer.precision) == ("regression", "auto") else _precision(trainer.precision, cuda),
+        precision="32"
+        if (task, trainer.precision) == ("regression", "auto")
+        else _precision(trainer.precision, cuda, input_dim),
         threads=1 if trainer.threads == 1 else _threads(trainer.threads),
         compile=cuda if trainer.compile == "auto" else trainer.compile,
         channels_last=input_dim == 2 if trainer.channels_last == "auto" else _channels_last(trainer, input_dim),
@@ -79,9 +81,10 @@ def has_bf16(cuda: bool) -> bool:
     return any(flags.get(name, False) for name in ("avx512_bf16", "amx_bf16", "arm_bf16", "bf16"))
 
 
-def _precision(asked: str | int, cuda: bool) -> str:
+def _precision(asked: str | int, cuda: bool, input_dim: int) -> str:
     if asked == "auto":
-        return "bf16-mixed" if has_bf16(cuda) else "32"
+        # On a CPU the bf16 gradient of a 3-D convolution over a few pixels can be NaN (torch 2.15, 2026-11).
+        return "bf16-mixed" if has_bf16(cuda) and (cuda or input_dim < 3) else "32"
     if asked == "16-mixed" and not cuda:
         raise UserError(
             "trainer.precision=16-mixed: there is no mixed fp16 on a CPU; use trainer.precision=bf16-mixed or 32"

@@ -48,6 +48,23 @@ def avg_pool(dim: int, kernel: int, stride: int) -> nn.Module:
     return _AVG_POOL[dim - 1](kernel, stride, ceil_mode=True, count_include_pad=False)
 
 
+class Stem(nn.Sequential):
+    """The first layers: (B, inputs, *S) -> (B, outputs, *S), or a quarter of S for large images.
+
+    small: a 3x3 convolution of stride 1; else a 7x7 one of stride 2, and 3x3 max-pooling of stride 2 at the end.
+    after: what follows the convolution: "nothing", batch norm alone ("norm"), or batch norm and ReLU ("relu").
+    """
+
+    def __init__(
+        self, dim: int, inputs: int, outputs: int, *, small: bool, after: Literal["nothing", "norm", "relu"]
+    ) -> None:
+        layers: list[nn.Module] = [conv(dim, inputs, outputs, *((3, 1) if small else (7, 2)))]
+        layers += [batch_norm(dim, outputs)] if after != "nothing" else []
+        layers += [nn.ReLU(inplace=True)] if after == "relu" else []
+        layers += [] if small else [max_pool(dim, 3, 2, 1)]
+        super().__init__(*layers)
+
+
 def global_mean(x: Tensor) -> Tensor:
     """Mean over all spatial dimensions: (B, C, *S) -> (B, C)."""
     return x.mean(tuple(range(2, x.ndim)))
