@@ -10,10 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from recipelab.augment.normalize import Normalize
+from recipelab.augment.resize import Resized
 from recipelab.averaging.bank import Bank
 from recipelab.commands.debug import STEPS
 from recipelab.commands.job import Job
 from recipelab.commands.task import make_metrics
+from recipelab.config.check import Recipe
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
 from recipelab.loop.device import Device, compile_in_place
@@ -21,17 +23,24 @@ from recipelab.loop.evaluate import evaluate
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
 from recipelab.loop.signals import StopRequest
+from recipelab.loop.start_weights import start_weights
 from recipelab.loop.step import TrainStep
 from recipelab.loop.views import Views
 from recipelab.metrics.meters import Metrics
 from recipelab.metrics.running import SCORES, StepLog
+from recipelab.models.freeze import Freezing
 from recipelab.models.summary import Summary, summary
+from recipelab.models.weights import Report
+from recipelab.optim.fused import start_momentum
 from recipelab.optim.sam import Sam
 
 
 @dataclass
 class Parts:
-    """A job's parts, built. `evaluation` holds one loader a split, none of them augmented; `metrics` makes new ones."""
+    """A job's parts, built. `evaluation` holds one loader a split, none of them augmented; `metrics` makes new ones.
+
+    weights: what became of the weights that it starts from; None when they were drawn, or come from a checkpoint.
+    """
 
     device: Device
     plan: Plan
@@ -42,6 +51,7 @@ class Parts:
     summary: Summary
     metrics: Callable[[], Metrics]
     stop: StopRequest
+    weights: Report | None = None
 
     def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
         """Metrics of a model on a split (those of the recipe, or `metrics`); None when stopped on the way."""
@@ -57,7 +67,8 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
     factors = recipe.slots["scheduler"].build(plan.timeline)
     if trainer.debug in STEPS:
         plan = plan.shortened(STEPS[trainer.debug])
-    model = build_model(job, device)
+    model, report = build_model(job, device)
+    freezing = freeze(model, recipe, plan)
     bank = Bank(model, recipe.averaging.decays) if recipe.averaging else None
     epochs, evaluation = _loaders(job, device)
     names, score = SCORES[job.facts.task]
@@ -75,7 +86,10 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         bank=bank,
         climb=Sam(model, **asdict(recipe.sam)) if recipe.sam else None,
         score=score,
+        freezing=freezing,
     )
+    if freezing is not None:
+        start_momentum(step.optimizer)
     return Parts(
         device=device,
         plan=plan,
@@ -86,16 +100,33 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         summary=summary(model, job.facts.image_size, job.facts.input_channels),
         metrics=lambda: make_metrics(recipe, job.facts, device.torch_device),
         stop=stop,
+        weights=report,
     )
 
 
-def build_model(job: Job, device: Device) -> nn.Module:
-    """The model on its device, its initial weights drawn from (seed, "init") or read from trainer.init_from."""
+def build_model(job: Job, device: Device) -> tuple[nn.Module, Report | None]:
+    """The model on its device, its initial weights drawn from (seed, "init"), published, or read from a file.
+
+    And what became of those that were not drawn; a resumed run reads none.
+    """
     torch.manual_seed(hash32(job.seed, "init"))
     model: nn.Module = job.recipe.slots["model"].build()
-    if job.recipe.trainer.init_from and not job.resumed:
-        initialise(model, job.recipe.trainer.init_from)
-    return device.place(model)
+    report = None
+    if not job.resumed:
+        report = start_weights(model, job.recipe)
+        if job.recipe.trainer.init_from:
+            initialise(model, job.recipe.trainer.init_from)
+    return device.place(model), report
+
+
+def freeze(model: nn.Module, recipe: Recipe, plan: Plan) -> Freezing | None:
+    """What freezes and thaws the parts that the recipe names; None when it names none. Raises UserError."""
+    names, thaw = recipe.model.freeze, recipe.model.thaw
+    if not names:
+        return None
+    durations = thaw if isinstance(thaw, list) else [thaw] * len(names)
+    steps = [None if duration is None else plan.timeline.steps(duration, "model.thaw") for duration in durations]
+    return Freezing(model, names, steps)
 
 
 def compile_model(job: Job, parts: Parts) -> str | None:
@@ -112,7 +143,11 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
     assert facts.mean is not None
     assert facts.std is not None
     unit = 255 if facts.image_dtype == "uint8" else 1
+    normalize: Callable[[Tensor], Tensor]
     normalize = Normalize(facts.mean, facts.std, facts.image_size, device.torch_device, unit=unit)
+    if facts.stored_size:
+        data = recipe.data
+        normalize = Resized(normalize, size=facts.image_size, resize=data.resize_size, interpolation=data.interpolation)
     channels_last = job.execution.channels_last
     placed: dict[str, tuple[Tensor, Tensor]] = {
         name: (place(pool.images, device.torch_device), pool.targets.to(device.torch_device))

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from recipelab.commands.ask import Ask
+from recipelab.commands.assemble import freeze
 from recipelab.commands.look import Look, look, tried_model
 from recipelab.commands.screen import data_line, execution_line
 from recipelab.commands.task import tried_loss
@@ -16,6 +17,7 @@ from recipelab.core.errors import UserError
 from recipelab.loop.device import Execution
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import make_plan
+from recipelab.loop.start_weights import start_weights
 
 LONG = 2_000_000  # steps of the longest training that a schedule is tried on when the number of samples is not known
 
@@ -45,6 +47,11 @@ def build_parts(found: Look) -> nn.Module:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of weights that go nowhere: shapes and names are what is compared
             initialise(model, recipe.trainer.init_from)
+    if recipe.model.weights:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            start_weights(model, recipe)
+    freeze(model, recipe, make_plan(recipe.trainer, recipe.trainer.batch_size * recipe.trainer.accumulate))
     build_optimizer(recipe, model, found.execution)
     _try_schedule(recipe)
     return model

@@ -20,6 +20,7 @@ from recipelab.data.splits import split
 from recipelab.data.statistics import channel_statistics
 from recipelab.loop.device import Execution, resolve
 from recipelab.loop.load_run import read_weights
+from recipelab.loop.start_weights import digest_of
 
 
 @dataclass(frozen=True)
@@ -62,6 +63,8 @@ def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
     digests = {name: pool.digest() for name, pool in pools.items()}
     if recipe.trainer.init_from and not found.resumed:
         digests["init"] = read_weights(recipe.trainer.init_from).digest
+    elif recipe.model.weights and not found.resumed:
+        digests["init"] = digest_of(recipe.model.weights)
     job = Job(recipe, facts, pools, digests, found.execution, found.resumed)
     if recipe.trainer.resume == "auto" and (again := find_unfinished(found.ask, recipe, job.recipe_hash, say)):
         execution = resolve(again.trainer, input_dim=facts.input_dim, task=facts.task)

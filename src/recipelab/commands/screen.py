@@ -121,6 +121,10 @@ def say_opening(say: Callable[[str], None], job: Job, parts: Parts) -> None:
     say(f"data: {', '.join(f'{name} {count:,}' for name, count in sizes.items())}; {data_line(job.facts)}")
     name = job.recipe.slots["model"].name
     say(f"model: {name}, {model.parameters:,} parameters, {model.flops / 1e6:,.1f} MFLOP an image")
+    for line in parts.weights.lines() if parts.weights else ():
+        say(line)
+    if job.recipe.model.freeze:
+        say(f"frozen: {', '.join(job.recipe.model.freeze)}; {model.trainable:,} parameters are trained at first")
     effective = plan.batch_size * plan.accumulate
     say(f"training: {epochs_of(plan)} epochs, {plan.total:,} steps of {effective} samples")
     say(f"execution: {execution_line(job.execution)}")

@@ -163,6 +163,7 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
             "facts": _plain_facts(job),
             "splits": {name: {"samples": len(p), "sha256": job.digests[name]} for name, p in job.pools.items()},
             "initial_weights": job.digests.get("init"),
+            "model": parts.summary.plain(),
             "shadowed": list(job.recipe.composed.shadowed),
         }
     )
@@ -179,6 +180,8 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
         select=job.recipe.run.select,
         parameters=parts.summary.parameters,
         flops=parts.summary.flops,
+        activations=parts.summary.activations,
+        **({"weights": parts.weights.plain()} if parts.weights else {}),
     )
 
 

@@ -10,18 +10,22 @@ import re
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from functools import partial
 from typing import Any
 
 from recipelab.config.compose import Composed
 from recipelab.config.overrides import PRESETS, TOP_KEYS
-from recipelab.config.schema import OPTIONAL_SECTIONS, SECTIONS, Averaging, Data, Run, Sam, Trainer
+from recipelab.config.schema import OPTIONAL_SECTIONS, SECTIONS, Averaging, Data, Model, Run, Sam, Trainer
 from recipelab.config.signature import Schema, fill, plain, schema_of
 from recipelab.config.slots import PLACES, SLOTS, described, locate
+from recipelab.config.starting import SHARED_MODEL, shared_model, with_preprocessing
+from recipelab.config.takers import taken_by
 from recipelab.core.durations import parse
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
 
 SHARED_DATA = schema_of(Data)
+SHARED = {"data": SHARED_DATA, "model": SHARED_MODEL}
 FACTS = frozenset({f.name for f in fields(Facts)} | {"input_dim"})
 
 
@@ -72,6 +76,7 @@ class Recipe:
     run: Run
     trainer: Trainer
     data: Data
+    model: Model
     averaging: Averaging | None
     sam: Sam | None
     slots: dict[str, Bound]
@@ -81,10 +86,16 @@ class Recipe:
     def with_facts(self, facts: Facts) -> Recipe:
         """The recipe with facts injected into every slot that names them; refuses a key that contradicts them."""
         known = facts.injectable()
+        stored = known | {"image_size": facts.stored_size or facts.image_size}  # augmentation comes before resizing
         slots = {
             name: bound
             if name == "data"
-            else replace(bound, kwargs=fill(name, bound.kwargs, bound.schema, facts=known, what=bound.name))
+            else replace(
+                bound,
+                kwargs=fill(
+                    name, bound.kwargs, bound.schema, facts=stored if name == "augment" else known, what=bound.name
+                ),
+            )
             for name, bound in self.slots.items()
         }
         told = {key: value for key, value in known.items() if key != "task"}  # torchmetrics has a `task` of its own
@@ -111,17 +122,23 @@ def check(composed: Composed) -> Recipe:
             raise UserError(f"{key} is not a key of a recipe{did_you_mean(key, known)}")
     run = Run(**fill("", {key: given[key] for key in TOP_KEYS if key in given}, schema_of(Run)))
     sections = {name: _section(name, given.get(name)) for name in SECTIONS}
+    first = _slot("model", given.get("model"), composed)
+    assert first is not None
+    model = shared_model(first.target, first.schema.parameters, given["model"])
+    if model.pretrained:
+        given["data"] = with_preprocessing(given["data"], first.target.published.preprocessing(first.kwargs), composed)  # type: ignore[attr-defined]
     slots = {name: bound for name in SLOTS if (bound := _slot(name, given.get(name), composed)) is not None}
     data = _shared_data(given["data"])
-    trainer = _cross_check(run, sections["trainer"], sections["averaging"], data)
+    trainer = _cross_check(run, sections["trainer"], sections["averaging"], data, model)
+    sections |= {"data": data, "model": model}
     config: dict[str, Any] = asdict(run)
     for name, bound in slots.items():
-        shared = asdict(data) if name == "data" else {}
+        shared = asdict(sections[name]) if name in SHARED else {}
         config[name] = plain({"_target_": given[name]["_target_"], **shared, **bound.kwargs})
     config["trainer"] = asdict(trainer)
     config.update({name: asdict(sections[name]) for name in OPTIONAL_SECTIONS if sections[name] is not None})
     metrics = _own_metrics(run.metrics, composed)
-    return Recipe(config, run, trainer, data, sections["averaging"], sections["sam"], slots, composed, metrics)
+    return Recipe(config, run, trainer, data, model, sections["averaging"], sections["sam"], slots, composed, metrics)
 
 
 def view_names(averaging: Averaging | None) -> list[str]:
@@ -158,12 +175,15 @@ def _slot(name: str, node: Any, composed: Composed) -> Bound | None:
     schema = schema_of(target, slot.supplied)
     bound = Bound(name, target, schema, {})
     own = {key: value for key, value in node.items() if key != "_target_"}
-    if name == "data":  # keys that every data slot shares are checked beside the slot's own
-        everything = Schema({**SHARED_DATA.parameters, **schema.parameters}, schema.open)
-        filled = fill(name, own, everything, what=bound.name)
-        keep = {k: v for k, v in filled.items() if k in schema.parameters or k not in SHARED_DATA.parameters}
-        return replace(bound, kwargs=keep)
-    return replace(bound, kwargs=fill(name, own, schema, later=FACTS, what=bound.name))
+    shared = SHARED[name].parameters if name in SHARED else {}
+    everything = Schema(
+        schema.parameters | {k: v for k, v in shared.items() if k not in schema.parameters}, schema.open
+    )
+    later = () if name == "data" else FACTS
+    filled = fill(name, own, everything, later=later, what=bound.name, others=partial(taken_by, name))
+    # keys that every choice of the slot shares are checked beside the slot's own, and kept apart
+    keep = {k: v for k, v in filled.items() if k in schema.parameters or k not in shared}
+    return replace(bound, kwargs=keep)
 
 
 def _own_metrics(items: Sequence[str | Mapping[str, Any]], composed: Composed) -> dict[str, Bound]:
@@ -183,7 +203,7 @@ def _own_metrics(items: Sequence[str | Mapping[str, Any]], composed: Composed) -
     return found
 
 
-def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: Data) -> Trainer:
+def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: Data, model: Model) -> Trainer:
     """What no single key can tell. Returns the trainer section with `steps` standing in for `epochs`."""
     for key in ("evaluate_every", "checkpoint_every"):
         if parse(getattr(trainer, key), f"trainer.{key}")[0] <= 0:
@@ -194,6 +214,8 @@ def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: 
     if trainer.epochs is None and trainer.steps is None:
         raise UserError("a training needs a length: give trainer.epochs=N or trainer.steps=N")
     _check_folds(data)
+    if trainer.init_from and (model.weights or model.pretrained):
+        raise UserError("trainer.init_from and the model's own weights both say what to start from: give one of them")
     views = view_names(averaging)
     if len(set(views)) < len(views):
         raise UserError(f"averaging.decays={averaging.decays if averaging else []}: every decay can be given only once")

@@ -39,7 +39,7 @@ class Composed:
 
     config: plain containers. trusted: whether every target in it was named by the package or the user.
     own: modules that the user's own folder holds. named: targets that the command itself names; both are trusted.
-    shadowed: packaged files that a file of the user's stands before.
+    shadowed: packaged files that a file of the user's stands before. given: keys that the command sets.
     """
 
     config: dict[str, Any]
@@ -47,6 +47,7 @@ class Composed:
     own: tuple[str, ...] = ()
     shadowed: tuple[str, ...] = ()
     named: tuple[str, ...] = ()
+    given: tuple[str, ...] = ()
 
 
 def compose(
@@ -69,6 +70,7 @@ def compose(
         own=tuple(_modules(user)),
         shadowed=tuple(_shadowed(user)),
         named=tuple(path for o in parsed for path in _targets(o.key_or_group.rpartition(".")[2], o.value())),
+        given=tuple(o.key_or_group for o in parsed),
     )
 
 

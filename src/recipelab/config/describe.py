@@ -10,6 +10,7 @@ from dataclasses import MISSING, fields
 from recipelab.config import schema
 
 SECTIONS = {"": schema.Run, "trainer": schema.Trainer, "data": schema.Data} | {
+    "model": schema.Model,
     "averaging": schema.Averaging,
     "sam": schema.Sam,
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from recipelab.config.schema import Data
@@ -32,9 +32,20 @@ def gather(declared: Data, known: Mapping[str, object]) -> Facts:
     merged["class_names"] = merged["class_names"] or ()
     merged["task"] = merged["task"] or "classification"
     merged["image_dtype"] = merged["image_dtype"] or "uint8"
-    facts = Facts(**merged)
+    facts = _resized(Facts(**merged), _sizes(declared.input_size))
     _check_counts(facts)
     return facts
+
+
+def _resized(facts: Facts, size: tuple[int, ...] | None) -> Facts:
+    """The facts of images that are resized to `size` on the way to the model; None: they are not."""
+    if size is None or size == facts.image_size:
+        return facts
+    if facts.input_dim != 2 or len(size) != 2:
+        raise UserError(
+            f"data.input_size={size}: images of two dimensions can be resized; these are {facts.image_size}"
+        )
+    return replace(facts, image_size=size, stored_size=facts.image_size)
 
 
 def _sizes(value: Any) -> tuple[int, ...] | None:

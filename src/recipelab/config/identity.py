@@ -44,7 +44,9 @@ def recipe_hash(config: Mapping[str, Any], data: Mapping[str, str]) -> str:
 
     config: a complete recipe, as `check` returns it. data: the digest of each split (and of initial weights).
     """
-    left_out = EXECUTION_KEYS | OUTSIDE_KEYS | PLACE_KEYS | {"seed", "trainer.init_from"}  # weights count by content
+    left_out = (
+        EXECUTION_KEYS | OUTSIDE_KEYS | PLACE_KEYS | {"seed", "trainer.init_from", "model.weights"}
+    )  # weights count by content
     flat = {k: v for k, v in flatten(config).items() if k not in left_out and not k.startswith("logger.")}
     return _digest({"recipe": flat, "data": dict(data)})
 

@@ -39,8 +39,8 @@ class Trainer:
     gradient_clip: Annotated[float, Gt(0)] | None = None
     """Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_)."""
     precision: Literal["auto", 32, "32", "bf16-mixed", "16-mixed"] = "auto"
-    """auto: bf16-mixed where the hardware computes bf16, else 32; 32, too, under regression, as bf16 has three digits, and
-    for volumes on a CPU."""
+    """auto: bf16-mixed where the hardware computes bf16, else 32; under regression 32, as bf16 has three digits, and for
+    volumes on a CPU, where its gradients can be NaN."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """Kind of device; auto: cuda where there is one."""
     devices: Count | Auto = "auto"
@@ -75,6 +75,12 @@ class Data:
     """Channels of an image: 1 grey, 3 RGB."""
     image_size: Count | Annotated[list[Count], MinLen(1)] | Auto | None = None
     """Spatial sizes [height, width]; one number for a square."""
+    input_size: Count | Annotated[list[Count], MinLen(1)] | None = None
+    """Size that the model sees, where it is not the images' own: resized on the device, after augmentation."""
+    resize_size: Count | None = None
+    """Pixels of the shorter side before the centre crop to input_size (or image_size, where files are decoded)."""
+    interpolation: Literal["bilinear", "bicubic"] = "bilinear"
+    """How images are resized."""
     mean: list[float] | None = None
     """Per channel, of images scaled to [0, 1] (floats as they are); measured on the training split when not given."""
     std: list[Annotated[float, Gt(0)]] | None = None
@@ -95,6 +101,20 @@ class Data:
     """test_as_val: train on all training data, select on the test split, as some literature does; recorded."""
     limit: Count | None = None
     """At most this many samples of the training and of the test data (stratified by class, seeded)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Model:
+    """What every model shares: the weights it starts from, and what of it is not trained. The rest is its own."""
+
+    pretrained: bool = False
+    """Start from published weights (torchvision's or timm's, fetched when needed), with their preprocessing."""
+    weights: str | None = None
+    """A file of weights to start from: safetensors, or a checkpoint that loads weights-only."""
+    freeze: list[str] = field(default_factory=list)
+    """Parts that are not trained: modules (layer1), stem, or backbone (all but the classifier)."""
+    thaw: str | list[str] | None = None
+    """Durations after which they are, one a part in the same order, or one for all; null: never."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -69,10 +69,12 @@ def fill(
     facts: Mapping[str, object] | None = None,
     later: Collection[str] = (),
     what: str | None = None,
+    others: Callable[[str], str] = lambda key: "",
 ) -> dict[str, Any]:
     """`node` checked against `schema` and completed: defaults filled in, facts injected by name.
 
     path: where the node stands ("model"), for messages; what: the name of its target.
+    others: what to add to a message about a key that is not an option, such as who does take it.
     facts: values that stand in for a default, and that a given key must not contradict.
     later: names that facts will fill; a key of that name which is not given stays away.
     Raises UserError.
@@ -84,7 +86,7 @@ def fill(
             options = ", ".join(known) or "it takes none"
             raise UserError(
                 f"{prefix}{key} is not an option{f' of {what}' if what else ''}"
-                f"{did_you_mean(str(key), known, prefix)}\n  options: {options}"
+                f"{did_you_mean(str(key), known, prefix)}{others(str(key))}\n  options: {options}"
             )
     filled = {key: value for key, value in node.items() if key not in known}
     for key, parameter in known.items():

@@ -12,7 +12,8 @@ class Facts:
     task: "classification" or "regression".
     num_classes: number of classes; under regression, of targets: what a model gives for one image either way.
     input_channels: channels of an image (1 grey, 3 RGB).
-    image_size: spatial sizes, (height, width) for images; its length is `input_dim`.
+    image_size: spatial sizes that the model sees, (height, width) for images; its length is `input_dim`.
+    stored_size: spatial sizes of the images in memory, where they are resized on the way; None: the same.
     mean, std: per channel, of images scaled to [0, 1] (float32 images as they are); None until measured on the
         training split.
     class_names: one name a class, in label order, or one a target; empty when unknown.
@@ -27,6 +28,7 @@ class Facts:
     std: tuple[float, ...] | None = None
     class_names: tuple[str, ...] = ()
     image_dtype: str = "uint8"
+    stored_size: tuple[int, ...] | None = None
 
     @property
     def input_dim(self) -> int:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +21,7 @@ from recipelab.data.listing import FORMATS
 CHUNK = 64  # files a task: enough that handing them out costs nothing, few enough that Ctrl-C is prompt
 SMALL = 96 * 96  # pixels, see _threads
 SAMPLE = 64  # headers read to find out the size
+Interpolation = Literal["bilinear", "bicubic"]
 WHITE = (255, 255, 255, 255)
 
 
@@ -37,17 +39,27 @@ class Decoded:
     resized: int
 
 
-def decode_files(paths: Sequence[Path | str], size: tuple[int, int], channels: int, patient: bool) -> Decoded:
+@dataclass(frozen=True)
+class Fit:
+    """How images are brought to a size; see `fit`."""
+
+    size: tuple[int, int]
+    resize: int | None = None
+    interpolation: Interpolation = "bilinear"
+
+
+def decode_files(paths: Sequence[Path | str], size: tuple[int, int] | Fit, channels: int, patient: bool) -> Decoded:
     """Decode `paths` to `size` = (height, width) on all available cores.
 
     patient: go on after a file that cannot be read; otherwise the files after the first failure may be left out.
     """
+    how = size if isinstance(size, Fit) else Fit(size)
     with quiet_pillow(), ThreadPoolExecutor(_threads(paths)) as executor:
-        return _decode_on(executor, paths, np.empty((len(paths), *size, channels), np.uint8), patient)
+        return _decode_on(executor, paths, np.empty((len(paths), *how.size, channels), np.uint8), how, patient)
 
 
 def _decode_on(
-    executor: ThreadPoolExecutor, paths: Sequence[Path | str], images: NDArray[np.uint8], patient: bool
+    executor: ThreadPoolExecutor, paths: Sequence[Path | str], images: NDArray[np.uint8], how: Fit, patient: bool
 ) -> Decoded:
     failures: dict[int, str] = {}
     resized = 0
@@ -57,7 +69,7 @@ def _decode_on(
         changed = 0
         for row in range(start, min(start + CHUNK, len(paths))):
             try:
-                changed += _decode_into(images[row], paths[row])
+                changed += _decode_into(images[row], paths[row], how)
             except Exception as error:  # Pillow raises a dozen types on damaged bytes
                 wrong[row] = reason(error)
         return wrong, changed
@@ -71,13 +83,13 @@ def _decode_on(
     return Decoded(images, failures, resized)
 
 
-def _decode_into(row: NDArray[np.uint8], path: Path | str) -> bool:
+def _decode_into(row: NDArray[np.uint8], path: Path | str, how: Fit) -> bool:
     """Fill `row` (H, W, C); whether the image had another size."""
     with _open(path) as image:
         image.load()
         pixels = plain(upright(image), row.shape[-1])
     changed = (pixels.height, pixels.width) != row.shape[:2]
-    row[:] = np.asarray(fit(pixels, (row.shape[0], row.shape[1]))).reshape(row.shape)
+    row[:] = np.asarray(fit(pixels, how.size, how.resize, how.interpolation)).reshape(row.shape)
     return changed
 
 
@@ -107,13 +119,21 @@ def _high_byte(image: Image.Image) -> Image.Image:
     return Image.fromarray((values >> 8).astype(np.uint8))
 
 
-def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    """The largest centred part with the aspect of `size` = (height, width), resized (bilinear, antialiased).
+def fit(
+    image: Image.Image, size: tuple[int, int], resize: int | None = None, interpolation: Interpolation = "bilinear"
+) -> Image.Image:
+    """The largest centred part with the aspect of `size` = (height, width), resized (antialiased).
 
     That is the short side resized, aspect kept, then a centre crop. An image of that size is returned as it is.
+    resize: pixels of the short side before the crop, of which then less is taken: resize 256 and crop 224.
     """
-    wanted = (size[1], size[0])
-    return image if image.size == wanted else ImageOps.fit(image, wanted, Image.Resampling.BILINEAR)
+    wanted, kind = (size[1], size[0]), Image.Resampling[interpolation.upper()]
+    if resize is None:
+        return image if image.size == wanted else ImageOps.fit(image, wanted, kind)
+    scale = resize / min(image.size)
+    width, height = (max(resize, round(edge * scale)) for edge in image.size)
+    left, top = round((width - size[1]) / 2), round((height - size[0]) / 2)
+    return image.resize((width, height), kind).crop((left, top, left + size[1], top + size[0]))
 
 
 def sample_sizes(paths: Sequence[Path | str]) -> tuple[dict[int, tuple[int, int]], dict[int, str]]:

@@ -17,7 +17,7 @@ from annotated_types import Ge, Len
 
 from recipelab.core.errors import UserError
 from recipelab.data import cache
-from recipelab.data.decode import decode_files, sample_sizes
+from recipelab.data.decode import Fit, Interpolation, decode_files, sample_sizes
 from recipelab.data.listing import Folder, list_folder
 from recipelab.data.pool import Pool, Say
 
@@ -31,6 +31,8 @@ class ImageFolder:
     root: the folder. A folder `val` beside `train` is not used, and a line says so.
     image_size: (height, width) or one number for both, in pixels; other images have the short side resized (bilinear,
         antialiased) and the centre cropped. "auto": the size that up to 64 files, evenly spaced, have in common.
+    resize_size: pixels of the short side before the centre crop, 256 for the usual crop of 224; null: as many as the
+        crop needs. interpolation: of resizing.
     input_channels: 3 RGB or 1 grey (ITU-R 601). Transparent images are put on white, 16-bit ones keep the high byte,
         EXIF rotation is applied, of several frames the first counts.
     on_error: "stop" at a file that cannot be read, or "skip" it: leave it out, counted and named.
@@ -46,12 +48,16 @@ class ImageFolder:
         input_channels: Literal[1, 3] = 3,
         on_error: Literal["stop", "skip"] = "stop",
         cache: str = "auto",
+        resize_size: Pixels | None = None,
+        interpolation: Interpolation = "bilinear",
     ) -> None:
         self.root = root
         self.image_size = image_size
         self.input_channels = input_channels
         self.on_error = on_error
         self.cache = cache
+        self.resize_size = resize_size
+        self.interpolation: Interpolation = interpolation
 
     @classmethod
     def of(cls, folder: Folder, **options: Any) -> ImageFolder:
@@ -126,7 +132,13 @@ class ImageFolder:
         if self.cache == "none":
             return None
         folder = cache.default_folder() if self.cache == "auto" else Path(self.cache).expanduser()
-        options = {"image_size": self._size, "input_channels": self.input_channels, "on_error": self.on_error}
+        options: dict[str, object] = {
+            "image_size": self._size,
+            "input_channels": self.input_channels,
+            "on_error": self.on_error,
+        }
+        if self.resize_size is not None or self.interpolation != "bilinear":
+            options |= {"resize_size": self.resize_size, "interpolation": self.interpolation}
         made_by = options | {"pillow": PIL.__version__}  # another decoder may give other pixels
         key = cache.key(self._folder.root, [name for name, _ in self._files], made_by)
         return cache.Entry(folder, f"{self._folder.root.resolve()} {options}", key)
@@ -134,7 +146,12 @@ class ImageFolder:
     def _decode(self) -> cache.Content:
         files, size = self._files, self._size
         _require_memory(len(files) * size[0] * size[1] * self.input_channels, len(files), size)
-        decoded = decode_files(self._paths, size, self.input_channels, patient=self.on_error == "skip")
+        if self.resize_size is not None and self.resize_size < max(size):
+            raise UserError(
+                f"data.resize_size={self.resize_size} is smaller than the {max(size)} pixels that are cropped from it"
+            )
+        how = Fit(size, self.resize_size, self.interpolation)
+        decoded = decode_files(self._paths, how, self.input_channels, patient=self.on_error == "skip")
         failures = decoded.failures
         if failures and self.on_error == "stop":
             raise UserError(self._unreadable(failures))

@@ -41,6 +41,7 @@ class TrainStep:
 
     factors: (total_steps,) float64 factors on each group's base learning rate; base: hash that seeds a step's draws.
     score: what the log keeps beside the loss, as sums over the samples.
+    freezing: told of each step before it is taken; freezes and thaws parts of the model.
     """
 
     model: nn.Module
@@ -56,6 +57,7 @@ class TrainStep:
     bank: Bank | None = None
     climb: Climb | None = None
     score: Score = correct
+    freezing: Callable[[int], None] | None = None
     base_lrs: list[float] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)
 
@@ -69,6 +71,8 @@ class TrainStep:
 
     def __call__(self, batches: Sequence[Batch], step: int) -> None:
         """Take step `step` (counted from 0) on the batches of one optimizer step."""
+        if self.freezing is not None:
+            self.freezing(step)
         apply(self.optimizer, self.factors, step, self.base_lrs)
         sums = self.gradient(batches, step)
         if self.climb is not None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
+import torch
 from torch import Tensor
 
 from recipelab.core.errors import UserError
@@ -53,3 +54,15 @@ def device_type(params: list[Any]) -> str:
         for tensor in [entry] if isinstance(entry, Tensor) else entry["params"]:
             return tensor.device.type
     raise UserError("the model has no parameters to train\n  choose another model, or leave some of it unfrozen")
+
+
+def start_momentum(optimizer: torch.optim.Optimizer) -> None:
+    """Give every parameter of an SGD with momentum a velocity of zero, so that some may get gradients later.
+
+    The first step is the same: momentum * 0 + gradient. The fused kernel wants a velocity for all of its parameters or
+    for none (torch 2.15), and raises TypeError when a part of a model thaws.
+    """
+    if isinstance(optimizer, torch.optim.SGD):
+        for group in optimizer.param_groups:
+            for parameter in group["params"] if group["momentum"] else ():
+                optimizer.state[parameter].setdefault("momentum_buffer", torch.zeros_like(parameter))

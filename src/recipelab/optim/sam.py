@@ -55,13 +55,15 @@ class Sam:
 
     def __init__(self, model: nn.Module, *, rho: float = 0.05, adaptive: bool = False) -> None:
         self.rho, self.adaptive = rho, adaptive
-        self.params = [p for p in model.parameters() if p.requires_grad]
+        self.every = list(model.parameters())
+        self.params: list[nn.Parameter] = []
         self.buffers = list(model.buffers())
         self._weights: list[Tensor] = []
         self._statistics: list[Tensor] = []
 
     def up(self) -> None:
         """Move the weights along the gradients they have."""
+        self.params = [p for p in self.every if p.requires_grad]  # frozen parts may thaw
         self._statistics = [buffer.clone() for buffer in self.buffers]
         self._weights = perturb(self.params, rho=self.rho, adaptive=self.adaptive)
 

@@ -54,8 +54,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     import torch
 
-    if os.environ.get(_UNSAFE):
-        raise UserError(f"{_UNSAFE} is set: it would let a checkpoint run code\n  fix: unset {_UNSAFE}")
+    _refuse_unsafe()
     if not path.is_file():
         raise UserError(f"{path} does not exist{did_you_mean(path.stem, names(path.parent))}{_others(path)}")
     try:
@@ -71,6 +70,22 @@ def load(path: Path) -> dict[str, Any]:
         raise UserError(f"{path} has checkpoint schema {schema}, this recipelab reads {SCHEMA}{_others(path)}")
     assert isinstance(value, dict)
     return value
+
+
+def load_foreign(path: Path) -> Any:
+    """What somebody else's checkpoint holds, tensors on the CPU: plain containers and tensors, or a UserError."""
+    import torch
+
+    _refuse_unsafe()
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except Exception as error:  # torch raises eight kinds for a damaged file; each means the same here
+        raise UserError(f"{path} cannot be read: {_reason(error)}") from error
+
+
+def _refuse_unsafe() -> None:
+    if os.environ.get(_UNSAFE):
+        raise UserError(f"{_UNSAFE} is set: it would let a checkpoint run code\n  fix: unset {_UNSAFE}")
 
 
 def last_complete(folder: Path) -> str:
