@@ -83,7 +83,7 @@ def test_the_model_needs_no_data_and_writes_nothing(capsys: Capture):
     out = shown(capsys, "data=cifar10", "model=resnet20", parts=("model",))
     assert "269,722 parameters are trained; FLOPs are of one forward of one image of 32x32" in out
     (layer,) = [line for line in out.splitlines() if "layer2" in line]
-    assert layer.split() == ["layer2", "Sequential", "32x16x16", "51,072", "25,952,256"]
+    assert layer.split() == ["layer2", "Stage", "32x16x16", "51,072", "25,952,256", "0.38", "MiB"]
     assert list(Path().iterdir()) == []
 
 

@@ -27,7 +27,7 @@ def test_every_key_has_a_line_with_its_default(section: str, kind: type, name: s
 
 
 def test_every_section_of_the_schema_is_described():
-    assert set(schema.SECTIONS.values()) | {schema.Run, schema.Data} == set(SECTIONS.values())
+    assert set(schema.SECTIONS.values()) | {schema.Run, schema.Data, schema.Model} == set(SECTIONS.values())
 
 
 def test_a_meaning_is_the_string_under_its_field():

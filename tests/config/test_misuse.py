@@ -20,7 +20,10 @@ MISUSES: list[tuple[str, list[str]]] = [
     ("+trainer.epoch=3", ["trainer.epoch is not an option", "did you mean: trainer.epochs"]),
     ("++optimizer.learning_rate=1", ["optimizer.learning_rate is not an option of sgd", "options: lr, momentum"]),
     ("optimizer.momentun=0.8", ["did you mean: optimizer.momentum"]),
-    ("model.shakedrop=true", ["model.shakedrop is not an option of resnet20"]),
+    (
+        "model=mlp model.shakedrop=true",
+        ["model.shakedrop is not an option of MLP", "it is an option of model=", "resnet20"],
+    ),
     ("augment=none augment.padding=2", ["augment.padding is not an option of NoAugment", "it takes none"]),
     ("data.root=x", ["data.root is not an option of Digits"]),
     ("optimiser.lr=0.1", ["optimiser.lr is not a key of a recipe", "did you mean: optimizer.lr"]),

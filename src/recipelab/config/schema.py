@@ -39,8 +39,8 @@ class Trainer:
     gradient_clip: Annotated[float, Gt(0)] | None = None
     """Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_)."""
     precision: Literal["auto", 32, "32", "bf16-mixed", "16-mixed"] = "auto"
-    """auto: bf16-mixed where the hardware computes bf16, else 32; under regression 32, as bf16 has three digits, and for
-    volumes on a CPU, where its gradients can be NaN."""
+    """auto: bf16-mixed where the hardware computes bf16, else 32; under regression 32, as bf16 has three digits, and
+    for volumes on a CPU, where its gradients can be NaN."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """Kind of device; auto: cuda where there is one."""
     devices: Count | Auto = "auto"
