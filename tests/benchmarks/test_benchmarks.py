@@ -140,3 +140,12 @@ def test_a_figure_is_its_median_against_its_goal() -> None:
         "(0.500 to 2,000)",
         ">= 2,000: MISSED",
     )
+
+
+def test_models_are_compared_round_by_round() -> None:
+    models = load("models")
+    ratio, upper, lower, ours, theirs = models.compare("resnet18", rounds=3, steps=1, batch=2)
+    assert ratio.values == [pytest.approx(a / b) for a, b in zip(ours.values, theirs.values, strict=True)]
+    assert lower.median < sum(ratio.values) / 3 < upper.median
+    same = models.theirs("resnet18")
+    assert sum(p.numel() for p in same.parameters()) == 11_173_962
