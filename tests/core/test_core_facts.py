@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+from dataclasses import replace
 
 import pytest
 
@@ -20,6 +21,7 @@ def test_facts_are_offered_by_parameter_name():
         "std": None,
         "class_names": ("a", "b"),
         "image_dtype": "uint8",
+        "stored_size": None,
         "input_dim": 2,
     }
 
@@ -39,3 +41,10 @@ def test_the_nearest_name():
     assert nearest("zzz", ["resnet20", "vit"]) is None
     assert did_you_mean("epoch", ["epochs", "steps"], "trainer.") == "\n  did you mean: trainer.epochs"
     assert did_you_mean("zzz", ["epochs"]) == ""
+
+
+def test_the_facts_of_stored_images_before_augmentation_changes_their_size():
+    resized = replace(FACTS, image_size=(16, 16), stored_size=(32, 24))
+    assert resized.injectable()["image_size"] == (16, 16)
+    assert resized.of_stored() == FACTS
+    assert FACTS.of_stored() is FACTS

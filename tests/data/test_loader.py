@@ -64,6 +64,7 @@ def test_batch_size_and_chunk_change_no_bit(monkeypatch):
     wanted = epoch(make(8))
     for batch_size, chunk_bytes in itertools.product([1, 7, 50, 64], [0, 1000, 3000, 10**6]):
         monkeypatch.setitem(loader._CHUNK_BYTES, "cpu", chunk_bytes)
+        monkeypatch.setitem(loader._AUGMENT_BYTES, "cpu", 3 * chunk_bytes)
         assert equal(epoch(make(batch_size)), wanted)
 
 
@@ -132,7 +133,7 @@ def test_evaluation_shows_every_sample_once_in_order(batch_size, size):
 @pytest.mark.parametrize(("batch_size", "samples"), [(1, 100), (8, 96), (100, 100), (101, 101), (4000, 4000)])
 def test_chunk_is_whole_batches_and_at_least_one(monkeypatch, batch_size, samples):
     monkeypatch.setitem(loader._CHUNK_BYTES, "cpu", 9000 + 89)
-    assert loader._chunk_size(data()[0], batch_size, CPU) == samples
+    assert loader._chunk_size(data()[0], batch_size, loader._CHUNK_BYTES, CPU) == samples
 
 
 def test_half_of_a_gpus_free_memory_may_be_filled(monkeypatch):

@@ -192,3 +192,17 @@ def test_averages_are_taken_after_the_step(make_step, batches):
     for key, value in model.state_dict().items():
         if value.is_floating_point():
             assert torch.equal(twin.state_dict()[key], value)
+
+
+def test_mixing_ends_after_its_steps(make_step, batches):
+    """From then on a step is that of an unmixed training."""
+    (batch,) = batches(1)
+    model = network()
+    mixing = make_step(model, mix=Mixup(alpha=1.0), mix_steps=3)
+    twin = copy.deepcopy(model)
+    plain = make_step(twin)
+    for step in (3, 2):
+        mixing([batch], step)
+        plain([batch], step)
+        same = all(torch.equal(a, b) for a, b in zip(model.parameters(), twin.parameters(), strict=True))
+        assert same == (step == 3)

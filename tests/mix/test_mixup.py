@@ -87,9 +87,34 @@ def test_input_is_not_written():
     assert not torch.equal(mixed, before)
 
 
+def test_a_lambda_for_every_sample():
+    images, labels = batch(count=8)
+    seed_step(1, 0, CPU)
+    mixed, target = Mixup(alpha=1.0, per="sample")(images, labels)
+    assert target.weight.shape == (8,)
+    assert len(target.weight.unique()) == 8
+    seed_step(1, 0, CPU)
+    Mixup(alpha=1.0, per="sample").beta.sample((8,))
+    partners = images[torch.randperm(8)]
+    wide = target.weight.view(-1, 1, 1, 1)
+    torch.testing.assert_close(mixed, wide * images + (1 - wide) * partners)
+
+
+@pytest.mark.parametrize("per", ["batch", "sample"])
+def test_targets_of_a_regression_are_mixed_themselves(per):
+    """Images that hold their target stay so."""
+    targets = torch.rand(8, 2)
+    images = targets[:, :, None, None].expand(8, 2, 4, 4).contiguous()
+    seed_step(1, 0, CPU)
+    mixed, target = Mixup(alpha=1.0, per=per)(images, targets)
+    assert target.second is None
+    torch.testing.assert_close(target.first, mixed[:, :, 0, 0])
+    assert not torch.equal(target.first, targets)
+
+
 def test_yaml():
     node = yaml.safe_load(files("recipelab").joinpath("conf/mix/mixup.yaml").read_text())
-    assert node == {"_target_": "recipelab.mix.mixup.Mixup", "alpha": 0.2}
+    assert node == {"_target_": "recipelab.mix.mixup.Mixup", "alpha": 0.2, "per": "batch", "off_after": None}
     assert yaml.safe_load(files("recipelab").joinpath("conf/mix/none.yaml").read_text()) is None
 
 

@@ -22,7 +22,7 @@ class Baseline:
 
     image_size: spatial sizes (a fact of the data).
     padding: pixels added to both ends of every spatial dimension. Scale it with the image: 4 was published for 32x32.
-    padding_mode: "zeros" (black), or "reflect" (needs images larger than `padding` in every dimension).
+    padding_mode: "zeros" (black), "reflect" (needs images larger than `padding` in every dimension), or a grey level.
     flip: probability of mirroring along the last spatial dimension; 0 where left and right matter (digits, text).
 
     Raises UserError when images of this size cannot be padded so.
@@ -52,3 +52,20 @@ class Baseline:
         return pad_crop_flip(
             images, draws["offsets"], draws["flip"], padding=self.padding, padding_mode=self.padding_mode
         )
+
+    def describe(self, draws: dict[str, Tensor]) -> list[str]:
+        """How far each sample is moved, and whether it is mirrored: (B,) strings."""
+        moves = [self._moved(row) for row in (draws["offsets"] - self.padding).tolist()]
+        flips = ["flip" if on else "" for on in draws["flip"].tolist()]
+        return [", ".join(filter(None, pair)) for pair in zip(moves, flips, strict=True)]
+
+    @staticmethod
+    def _moved(shift: list[int]) -> str:
+        return f"crop {','.join(f'{step:+d}' for step in shift)}" if any(shift) else ""
+
+
+def crop(
+    *, image_size: tuple[int, ...], padding: Annotated[int, Ge(0)] = 4, padding_mode: PaddingMode = "zeros"
+) -> Baseline:
+    """The random crop alone."""
+    return Baseline(image_size=image_size, padding=padding, padding_mode=padding_mode, flip=0.0)

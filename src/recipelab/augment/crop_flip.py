@@ -17,9 +17,11 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from recipelab.augment.primitive import Level
 from recipelab.core.errors import UserError
 
-PaddingMode = Literal["zeros", "reflect"]
+PaddingMode = Literal["zeros", "reflect"] | Level
+"""What the padding shows: black, the image mirrored at its border, or a grey level."""
 
 
 def pad_crop_flip(
@@ -27,14 +29,14 @@ def pad_crop_flip(
 ) -> Tensor:
     """Cut each image out of its padded self, then mirror it along the last spatial dimension where `flip`.
 
-    images: (B, C, *S) uint8; fastest in channels-last memory order.
+    images: (B, C, *S), any type; fastest uint8 in channels-last memory order.
     offsets: (B, D) int64 in [0, 2 * padding]: where the cut begins in the padded image; `padding` is the middle.
     flip: (B,) bool.
     padding: pixels added to both ends of every spatial dimension.
-    padding_mode: "zeros" (black), or "reflect" (mirrored at the border, the border pixel not repeated).
+    padding_mode: "zeros" (black), "reflect" (mirrored at the border, the border pixel not repeated), or a grey level.
 
-    Returns (B, C, *S) uint8 in channels-last memory order. Raises UserError when "reflect" is asked for more pixels
-    than the image has to show.
+    Returns (B, C, *S) of their type in channels-last memory order. Raises UserError when "reflect" is asked for more
+    pixels than the image has to show.
     """
     *sizes, width = images.shape[2:]
     check_padding(padding, padding_mode, (*sizes, width))
@@ -94,11 +96,12 @@ def _source_rows(
 
 
 def _padded_rows(pixels: Tensor, mirrored: Tensor, padding: int, padding_mode: PaddingMode) -> Tensor:
-    """Every row of pixels, then of mirrored, padded left and right, then one black row: (rows + 1, bytes of a row)."""
+    """Every row of pixels, then of mirrored, padded left and right, then one of padding: (rows + 1, row)."""
     *_, width, channels = pixels.shape
     plain_rows, mirrored_rows = (images.reshape(-1, width * channels) for images in (pixels, mirrored))
     total, edge = len(plain_rows) + len(mirrored_rows), padding * channels
-    buffer = pixels.new_zeros(total + 1, width * channels + 2 * edge)
+    level = padding_mode if isinstance(padding_mode, int) else 0
+    buffer = pixels.new_full((total + 1, width * channels + 2 * edge), level)
     buffer[: len(plain_rows), edge : edge + width * channels] = plain_rows
     buffer[len(plain_rows) : total, edge : edge + width * channels] = mirrored_rows
     if padding_mode == "reflect" and padding:

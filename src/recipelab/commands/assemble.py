@@ -72,6 +72,7 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
     bank = Bank(model, recipe.averaging.decays) if recipe.averaging else None
     epochs, evaluation = _loaders(job, device)
     names, score = SCORES[job.facts.task]
+    mix = recipe.slots["mix"].build() if "mix" in recipe.slots else None
     step = TrainStep(
         model=model,
         loss=recipe.slots["loss"].build(),
@@ -81,7 +82,8 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         log=StepLog(plan.steps_per_epoch, device.torch_device, names),
         base=step_base(job.seed),
         accumulate=trainer.accumulate,
-        mix=recipe.slots["mix"].build() if "mix" in recipe.slots else None,
+        mix=mix,
+        mix_steps=_mix_steps(mix, plan),
         clip=trainer.gradient_clip,
         bank=bank,
         climb=Sam(model, **asdict(recipe.sam)) if recipe.sam else None,
@@ -102,6 +104,12 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         stop=stop,
         weights=report,
     )
+
+
+def _mix_steps(mix: Any, plan: Plan) -> int | None:
+    """How many steps are mixed, from the first on; None: all."""
+    duration = getattr(mix, "off_after", None)
+    return None if duration is None else plan.timeline.steps(duration, "mix.off_after")
 
 
 def build_model(job: Job, device: Device) -> tuple[nn.Module, Report | None]:
@@ -137,6 +145,13 @@ def compile_model(job: Job, parts: Parts) -> str | None:
     return compile_in_place(parts.step.model, probe, parts.device)
 
 
+def _prepared(augment: Any, normalize: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """What an evaluated image goes through: the size that the network was built for, then normalisation."""
+    if not hasattr(augment, "evaluate"):
+        return normalize
+    return lambda images: normalize(augment.evaluate(images))
+
+
 def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoader]]:
     """The training loader and one evaluation loader a split; images live on the device where they fit."""
     recipe, facts = job.recipe, job.facts
@@ -145,7 +160,8 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
     unit = 255 if facts.image_dtype == "uint8" else 1
     normalize: Callable[[Tensor], Tensor]
     normalize = Normalize(facts.mean, facts.std, facts.image_size, device.torch_device, unit=unit)
-    if facts.stored_size:
+    augment = recipe.slots["augment"].build()
+    if facts.stored_size and not hasattr(augment, "evaluate"):  # else augmentation gives the size
         data = recipe.data
         normalize = Resized(normalize, size=facts.image_size, resize=data.resize_size, interpolation=data.interpolation)
     channels_last = job.execution.channels_last
@@ -155,15 +171,15 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
     }
     epochs = TrainLoader(
         *placed["train"],
-        augment=recipe.slots["augment"].build(),
+        augment=augment,
         normalize=normalize,
         batch_size=recipe.trainer.batch_size,
         seed=job.seed,
         channels_last=channels_last,
     )
-    size = recipe.trainer.eval_batch_size
+    size, seen = recipe.trainer.eval_batch_size, _prepared(augment, normalize)
     evaluation = {
-        name: EvalLoader(*tensors, normalize=normalize, batch_size=size, channels_last=channels_last)
+        name: EvalLoader(*tensors, normalize=seen, batch_size=size, channels_last=channels_last)
         for name, tensors in placed.items()
     }
     return epochs, evaluation

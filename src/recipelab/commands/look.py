@@ -18,6 +18,7 @@ from recipelab.config.facts import gather
 from recipelab.config.slots import described
 from recipelab.core.errors import UserError
 from recipelab.core.facts import Facts
+from recipelab.core.generators import epoch_draws, generator
 from recipelab.loop.device import Execution, resolve
 
 
@@ -49,6 +50,7 @@ def look(ask: Ask, *, declared: bool = False) -> Look:
     facts, absent = _facts(recipe, source) if declared else (gather(recipe.data, source.facts()), None)
     if absent:
         notes.append(f"{absent}: what the recipe declares of the data is taken for true")
+    facts = _augmented(recipe, facts)
     execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim, task=facts.task)
     return Look(ask, settle(recipe.with_facts(facts), facts), facts, source, execution, resumed, notes)
 
@@ -64,6 +66,38 @@ def _asked(ask: Ask) -> tuple[Ask, Recipe, Resumed | None]:
         ask = replace(ask, overrides=(*DEBUG[recipe.trainer.debug], *ask.overrides))
         recipe = ask.recipe()
     return ask, recipe, None
+
+
+def _augmented(recipe: Recipe, facts: Facts) -> Facts:
+    """The facts of what the network sees: two blank images are augmented, and may come back in another size.
+
+    Raises UserError when the augmentation cannot take such images.
+    """
+    slot = recipe.with_facts(facts).slots["augment"]
+    augment = slot.build()
+    stored, kind = facts.of_stored().image_size, facts.image_dtype
+    size = "x".join(str(edge) for edge in stored)
+    blank = torch.zeros(2, *stored, facts.input_channels, dtype=getattr(torch, kind)).movedim(-1, 1)
+    try:
+        made = augment(blank, epoch_draws(augment, torch.arange(2), 0, generator(0, "augment")))
+        seen = tuple(made.shape[2:])
+    except UserError:
+        raise
+    except Exception as error:
+        raise UserError(f"augment: {slot.name} fails on images of {size} ({kind}): {described(error)}") from error
+    if seen == stored:
+        return facts
+    if facts.stored_size is not None and seen != facts.image_size:
+        raise UserError(
+            f"data.input_size={list(facts.image_size)}, and augment: {slot.name} makes images of {list(seen)}:"
+            " give the same size to both"
+        )
+    if not hasattr(augment, "evaluate"):
+        raise UserError(
+            f"augment: {slot.name} makes images of {'x'.join(map(str, seen))} from {size}, and has no evaluate(images)"
+            " that gives them this size for evaluation"
+        )
+    return replace(facts, image_size=seen, stored_size=stored)
 
 
 def _facts(recipe: Recipe, source: Any) -> tuple[Facts, str | None]:

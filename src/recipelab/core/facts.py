@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Facts:
     num_classes: number of classes; under regression, of targets: what a model gives for one image either way.
     input_channels: channels of an image (1 grey, 3 RGB).
     image_size: spatial sizes that the model sees, (height, width) for images; its length is `input_dim`.
-    stored_size: spatial sizes of the images in memory, where they are resized on the way; None: the same.
+    stored_size: spatial sizes of the images in memory, where augmentation or resizing gives others; None: the same.
     mean, std: per channel, of images scaled to [0, 1] (float32 images as they are); None until measured on the
         training split.
     class_names: one name a class, in label order, or one a target; empty when unknown.
@@ -34,6 +34,10 @@ class Facts:
     def input_dim(self) -> int:
         """Number of spatial dimensions: 2 for images."""
         return len(self.image_size)
+
+    def of_stored(self) -> Facts:
+        """The facts of the images before augmentation changes their size."""
+        return self if self.stored_size is None else replace(self, image_size=self.stored_size, stored_size=None)
 
     def injectable(self) -> dict[str, object]:
         """The facts by the parameter name under which a slot's signature may ask for them."""

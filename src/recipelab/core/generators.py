@@ -9,8 +9,10 @@ No generator state is ever saved.
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import torch
+from torch import Tensor
 
 
 def hash32(*parts: int | str) -> int:
@@ -25,6 +27,18 @@ def hash32(*parts: int | str) -> int:
 def generator(seed: int, purpose: str, epoch: int = 0) -> torch.Generator:
     """The CPU generator of one (seed, purpose, epoch)."""
     return torch.Generator().manual_seed(hash32(seed, purpose, epoch))
+
+
+def epoch_draws(augment: Any, order: Tensor, epoch: int, generator: torch.Generator) -> dict[str, Tensor]:
+    """The draws of an epoch from an augmentation, by whichever of its two ways it has (see `recipelab.augment`).
+
+    order: (N,) int64, the index of the sample at each position. epoch: from 0.
+    """
+    if hasattr(augment, "draw_epoch"):
+        draws: dict[str, Tensor] = augment.draw_epoch(order, epoch, generator)
+    else:
+        draws = augment.draw(len(order), generator)
+    return draws
 
 
 def step_base(seed: int, purpose: str = "step", rank: int = 0) -> int:

@@ -42,6 +42,7 @@ class TrainStep:
     factors: (total_steps,) float64 factors on each group's base learning rate; base: hash that seeds a step's draws.
     score: what the log keeps beside the loss, as sums over the samples.
     freezing: told of each step before it is taken; freezes and thaws parts of the model.
+    mix_steps: steps that are mixed, from the first on; None: all.
     """
 
     model: nn.Module
@@ -53,6 +54,7 @@ class TrainStep:
     base: int
     accumulate: int = 1
     mix: Callable[[Tensor, Tensor], tuple[Tensor, Target]] | None = None
+    mix_steps: int | None = None
     clip: float | None = None
     bank: Bank | None = None
     climb: Climb | None = None
@@ -101,7 +103,7 @@ class TrainStep:
         for index, batch in enumerate(batches):
             seed_step(self.base, step * self.accumulate + index, self.device.torch_device)
             images, target = batch.images, batch.target
-            if self.mix is not None:
+            if self.mix is not None and (self.mix_steps is None or step < self.mix_steps):
                 images, target = self.mix(images, target.first)
             with self.device.autocast():
                 logits = self.model(images)

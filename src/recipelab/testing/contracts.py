@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from recipelab.core.durations import Timeline
-from recipelab.core.generators import generator
+from recipelab.core.generators import epoch_draws, generator
 
 Build = Callable[[], Any]
 
@@ -45,15 +45,23 @@ def check_augment(augment: Any, *, image_size: tuple[int, ...], input_channels: 
     """
     stored = torch.randint(0, 256, (count, *image_size, input_channels), dtype=torch.uint8)
     images, before = stored.movedim(-1, 1), stored.clone()
-    draws = augment.draw(count, generator(0, "augment"))
-    repeated = augment.draw(count, generator(0, "augment"))
+    order = torch.randperm(count, generator=generator(0, "order"))
+    draws = epoch_draws(augment, order, 0, generator(0, "augment"))
+    repeated = epoch_draws(augment, order, 0, generator(0, "augment"))
     for name, draw in draws.items():
         assert len(draw) == count, f"draw {name!r} has {len(draw)} entries for {count} samples"
         assert torch.equal(draw, repeated[name]), f"draw {name!r} does not come from the generator it was given"
     whole = augment(images, draws)
     assert torch.equal(stored, before), "the images it was given were changed"
     assert whole.dtype == torch.uint8, f"images came back as {whole.dtype}, not uint8"
-    assert whole.shape == images.shape, f"images came back as {tuple(whole.shape)}"
+    size = tuple(getattr(augment, "output_size", image_size))
+    assert whole.shape == (count, input_channels, *size), f"images came back as {tuple(whole.shape)}"
+    if size != image_size:
+        seen = augment.evaluate(images)
+        assert seen.shape == whole.shape, f"images for evaluation came back as {tuple(seen.shape)}"
+        assert seen.dtype == torch.uint8, f"images for evaluation came back as {seen.dtype}, not uint8"
+    if hasattr(augment, "describe"):
+        assert len(augment.describe(draws)) == count, "describe does not tell of every sample"
     for cut in (1, count // 2):
         parts = [slice(0, cut), slice(cut, count)]
         pieces = [augment(images[part], {name: draw[part] for name, draw in draws.items()}) for part in parts]
