@@ -150,13 +150,15 @@ def test_a_split_that_cannot_be_is_no_matter_of_data_that_are_not_here(capsys: C
 def test_augmented_samples_of_the_data(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
     found = drawn(monkeypatch)
     shown(capsys, "augment=none", "seed=3")
-    originals, draws, path, title = found["augment"]
+    originals, draws, path, title, captions = found["augment"]
     assert (originals.shape, draws.shape) == ((8, 8, 8, 1), (8, 8, 8, 8, 1))
     assert (draws == originals[:, None]).all()  # a row belongs to its original
     assert len({image.tobytes() for image in originals}) == 8
-    assert (path, title) == (Path("to/augment.png"), "NoAugment() on Digits")
+    assert (path, title, captions) == (Path("to/augment.png"), "NoAugment() on Digits", [])
     shown(capsys, "augment=baseline", "augment.flip=0", "seed=3")
     first = found["augment"][1]
+    assert len(found["augment"][4]) == 64
+    assert any("crop" in caption for caption in found["augment"][4])
     assert found["augment"][3] == "Baseline(padding=4, padding_mode=zeros, flip=0.0) on Digits"
     assert len({image.tobytes() for image in first[0]}) > 4
     shown(capsys, "augment=baseline", "augment.flip=0", "seed=3")

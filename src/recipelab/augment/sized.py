@@ -9,8 +9,8 @@ import torch
 from annotated_types import Ge, Gt, Le
 from torch import Tensor
 
-from recipelab.augment.primitive import require_dims
 from recipelab.augment.crops import center_crop, crop_boxes, cut, resize, resized_crop, shorter_edge
+from recipelab.augment.primitive import require_dims
 from recipelab.core.errors import UserError, did_you_mean
 
 Edge = Annotated[int, Ge(1)]

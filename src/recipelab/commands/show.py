@@ -21,7 +21,7 @@ from recipelab.commands.job import split_data
 from recipelab.commands.look import Look, look, tried_model
 from recipelab.commands.runs import PIPED_WIDTH
 from recipelab.core.errors import UserError, did_you_mean
-from recipelab.core.generators import generator
+from recipelab.core.generators import epoch_draws, generator
 from recipelab.data.pool import Pool
 from recipelab.figures.contact_sheet import contact_sheet
 from recipelab.figures.schedule import plot_schedule
@@ -161,7 +161,7 @@ def _samples(found: Look, train: Pool | None) -> tuple[int, str]:
 
 
 def _show_augment(found: Look, train: Pool | None, absent: str, path: Path) -> None:
-    facts, recipe = found.facts, found.recipe
+    facts, recipe = found.facts.of_stored(), found.recipe
     if facts.input_dim != 2:
         raise UserError(f"show augment draws images of two dimensions, and these have {facts.input_dim}")
     if train is None:
@@ -172,15 +172,16 @@ def _show_augment(found: Look, train: Pool | None, absent: str, path: Path) -> N
         origin = recipe.slots["data"].name
     augment = recipe.slots["augment"].build()
     images = originals.repeat_interleave(DRAWS, 0)
-    draws = augment.draw(len(images), generator(recipe.run.seed or 0, "augment"))
-    augmented = (
-        augment(images.movedim(-1, 1), draws).movedim(1, -1).reshape(len(originals), DRAWS, *originals.shape[1:])
-    )
+    order = torch.arange(len(originals)).repeat_interleave(DRAWS)
+    draws = epoch_draws(augment, order, 0, generator(recipe.run.seed or 0, "augment"))
+    augmented = augment(images.movedim(-1, 1), draws).movedim(1, -1)
+    augmented = augmented.reshape(len(originals), DRAWS, *augmented.shape[1:])
+    captions = augment.describe(draws) if hasattr(augment, "describe") else []
     options = {key: value for key, value in recipe.config["augment"].items() if key != "_target_"}
     said = ", ".join(f"{key}={value}" for key, value in options.items())
     title = f"{recipe.slots['augment'].name}({said}) on {origin}"
     shown = _as_bytes if originals.is_floating_point() else Tensor.byte
-    contact_sheet(shown(originals).numpy(), shown(augmented).numpy(), path, title)
+    contact_sheet(shown(originals).numpy(), shown(augmented).numpy(), path, title, captions)
     print(f"wrote {path}")
 
 
