@@ -129,6 +129,18 @@ def test_loader_becomes_a_report(monkeypatch: pytest.MonkeyPatch) -> None:
     assert everything.headlines(report) == report.figures[:1]
 
 
+@pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:DeprecationWarning")
+def test_augmentation_is_compared_within_a_repeat(monkeypatch: pytest.MonkeyPatch) -> None:
+    augment = load("augment")
+    monkeypatch.setattr(augment, "WARM_UP", 1)
+    monkeypatch.setattr(augment, "kornia_pipeline", lambda *given: None)
+    ratio, ours, pil, v2 = augment.compare("RandAugment and erasing", 8, 4, 2, 2)
+    best = max((pil, v2), key=lambda figure: figure.median)
+    assert ratio.values == [pytest.approx(a / b) for a, b in zip(ours.values, best.values, strict=True)]
+    assert (len(ratio.values), ratio.goal) == (2, 5)
+    assert all(figure.median > 0 for figure in augment.mixing(1))
+
+
 def test_a_figure_is_its_median_against_its_goal() -> None:
     figure = load("timing").Figure
     assert figure("speed", [1.0, 0.9, 5.0], "x", 1.0).met is True
