@@ -33,7 +33,8 @@ def affine(images: Tensor, matrices: Tensor, *, fill: list[int], interpolation: 
     """
     pixels = images.movedim(1, -1).contiguous()
     sizes, channels = pixels.shape[1:-1], pixels.shape[-1]
-    rows = torch.cat([pixels.view(-1, channels), pixels.new_tensor(fill).view(1, channels)])
+    outside = torch.tensor(fill, dtype=pixels.dtype).to(pixels.device, non_blocking=True)
+    rows = torch.cat([pixels.view(-1, channels), outside.view(1, channels)])
     places = _coordinates(matrices, sizes)
     if interpolation == "nearest":
         bits = FRACTION_BITS[matrices.dtype]
