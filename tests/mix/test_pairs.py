@@ -4,6 +4,10 @@ import pytest
 import torch
 import torch.nn.functional as F
 
+from recipelab.core.errors import UserError
+from recipelab.mix.cutmix import CutMix
+from recipelab.mix.mixup import Mixup
+from recipelab.mix.mixup_cutmix import MixupCutMix
 from recipelab.mix.pairs import pair, permuted
 
 PERMUTATION = torch.tensor([2, 0, 1])
@@ -42,3 +46,10 @@ def test_partners_keep_the_memory_order():
     images = torch.randn(3, 2, 4, 4).contiguous(memory_format=torch.channels_last)
     assert torch.equal(permuted(images, PERMUTATION), images[PERMUTATION])
     assert permuted(images, PERMUTATION).stride() == images.stride()
+
+
+@pytest.mark.parametrize("mix", [Mixup, CutMix, MixupCutMix])
+def test_a_duration_that_is_none_is_refused_when_it_is_built(mix):
+    assert mix(off_after="90%").off_after == "90%"
+    with pytest.raises(UserError, match=r"mix\.off_after='9xx' is not a duration"):
+        mix(off_after="9xx")

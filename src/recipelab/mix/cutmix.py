@@ -16,7 +16,7 @@ from annotated_types import Ge, Le
 from torch import Tensor
 
 from recipelab.core.batch import Target
-from recipelab.mix.pairs import Per, beta, pair, permuted
+from recipelab.mix.pairs import Per, beta, duration, pair, permuted
 
 
 def cutmix(images: Tensor, permutation: Tensor, boxes: Tensor) -> Tensor:
@@ -72,7 +72,7 @@ class CutMix:
         off_after: str | None = None,
     ) -> None:
         self.beta, self.probability = beta(alpha), probability
-        self.per, self.off_after = per, off_after
+        self.per, self.off_after = per, duration(off_after)
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Target]:
         """images (B, C, *S) float, labels (B,) int64 -> patched images, and both labels with lambda (0-dim or (B,)).

@@ -21,7 +21,7 @@ from annotated_types import Ge
 from torch import Tensor
 
 from recipelab.core.batch import Target
-from recipelab.mix.pairs import Per, beta, pair, permuted
+from recipelab.mix.pairs import Per, beta, duration, pair, permuted
 
 
 def mixup(images: Tensor, permutation: Tensor, weight: Tensor) -> Tensor:
@@ -44,7 +44,7 @@ class Mixup:
     """
 
     def __init__(self, *, alpha: Annotated[float, Ge(0.01)] = 0.2, per: Per = "batch", off_after: str | None = None):
-        self.beta, self.per, self.off_after = beta(alpha), per, off_after
+        self.beta, self.per, self.off_after = beta(alpha), per, duration(off_after)
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Target]:
         """images (B, C, *S) float, labels (B,) int64 -> mixed images, and both labels with lambda (0-dim or (B,)).

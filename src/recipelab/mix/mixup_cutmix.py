@@ -15,7 +15,7 @@ from torch import Tensor
 from recipelab.core.batch import Target
 from recipelab.mix.cutmix import CutMix
 from recipelab.mix.mixup import Mixup
-from recipelab.mix.pairs import Per
+from recipelab.mix.pairs import Per, duration
 
 
 class MixupCutMix:
@@ -36,7 +36,7 @@ class MixupCutMix:
         off_after: str | None = None,
     ) -> None:
         self.mixup, self.cutmix = Mixup(alpha=mixup_alpha, per=per), CutMix(alpha=cutmix_alpha, per=per)
-        self.switch, self.probability, self.off_after = switch, probability, off_after
+        self.switch, self.probability, self.off_after = switch, probability, duration(off_after)
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Target]:
         """images (B, C, *S) float, labels (B,) int64 (or (B, ...) float) -> mixed images and their Target."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from recipelab.core.batch import Target
+from recipelab.core.durations import parse
 
 Per = Literal["batch", "sample"]
 
@@ -16,6 +17,13 @@ def beta(alpha: float) -> torch.distributions.Beta:
     """Beta(alpha, alpha) in float64, which draws from torch's default CPU generator."""
     concentration = torch.tensor(alpha, dtype=torch.float64)
     return torch.distributions.Beta(concentration, concentration)
+
+
+def duration(off_after: str | None) -> str | None:
+    """`off_after`, when it is a duration or None. Raises UserError."""
+    if off_after is not None:
+        parse(off_after, "mix.off_after")
+    return off_after
 
 
 def permuted(images: Tensor, permutation: Tensor) -> Tensor:
