@@ -78,3 +78,12 @@ def test_grey_levels_of_float_images_are_refused_before_any_work(tmp_path: Path)
     with pytest.raises(UserError, match=r"works on grey levels 0 to 255, and these data are torch\.float32"):
         look(Ask((*data, "augment=randaugment")))
     assert look(Ask((*data, "augment=cutout"))).facts.image_dtype == "float32"
+
+
+def test_a_declared_size_and_that_of_the_augmentation_must_agree():
+    found = look(Ask((*RESIZED, "data.input_size=12")))
+    assert (found.facts.image_size, found.facts.stored_size) == ((12, 12), (8, 8))
+    with pytest.raises(
+        UserError, match=r"data\.input_size=\[16, 16\], and augment: finetune makes images of \[12, 12\]"
+    ):
+        look(Ask((*RESIZED, "data.input_size=16")))
