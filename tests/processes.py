@@ -28,7 +28,7 @@ def _place(name: str) -> tuple[Any, str]:
         "step": (TrainStep, "__call__"),  # an optimizer step
         "evaluation": (ClassificationMetrics, "update"),  # a batch of an evaluation, the lockbox included
         "opening": (train, "say_opening"),  # the record is written, no step is taken
-        "lockbox": (train, "_lockbox"),
+        "lockbox": (train, "lockbox"),
         "checkpoint": (Record, "save_checkpoint"),
         "fsync": (os, "fsync"),  # a file that is written, but does not have its name yet, or not for certain
         "replace": (os, "replace"),  # a file that is about to get its name

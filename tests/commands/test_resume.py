@@ -309,7 +309,7 @@ def test_the_recorded_settings_are_used_and_not_this_machines(stopped, resume, m
 
     record = stopped("step", 5, "trainer.threads=auto", "trainer.epochs=1", everything=False)
     threads = record.environment()["resolved"]["threads"]
-    monkeypatch.setattr(device, "_threads", lambda asked: threads + 3 if asked == "auto" else asked)
+    monkeypatch.setattr(device, "_threads", lambda asked, here: threads + 3 if asked == "auto" else asked)
     again = resume(record.path)
     assert again.record.environment()["resolved"]["threads"] == threads
     assert again.result["resumed"][0]["bitwise"] is True

@@ -98,7 +98,7 @@ MISUSES: list[tuple[str, list[str]]] = [
     ("augment.padding_mode=reflect augment.padding=8", ["augment.padding=8", "8x8"]),
     ("trainer.epochs=null", ["a training needs a length"]),
     ("trainer.precision=16-mixed trainer.accelerator=cpu", ["trainer.precision=16-mixed", "bf16-mixed or 32"]),
-    ("trainer.devices=2", ["trainer.devices=2"]),
+    ("trainer.devices=100000", ["trainer.devices=100000", "CPU cores"]),
     # what contradicts the data
     ("data.num_classes=7", ["data.num_classes=7 contradicts the data, which have 10; leave it out"]),
     ("model.num_classes=7", ["model.num_classes=7 contradicts the data, which say 10; leave it out"]),
@@ -152,7 +152,7 @@ def test_misuse(words: str, message: list[str], capsys: Capture):
 FOUND_LATE = [
     "model=resnet200",
     "trainer.precision=16-mixed trainer.accelerator=cpu",
-    "trainer.devices=2",
+    "trainer.devices=100000",
     "data.num_classes=7",
     "model.num_classes=7",
     "data=imagefolder data.root=nowhere",

@@ -164,3 +164,28 @@ def test_gpu_gives_the_same_bits(on_device):
     evaluated = torch.cat([batch.images for batch in EvalLoader(*pool, normalize=scale, batch_size=8)])
     assert evaluated.device.type == "cuda"
     assert torch.equal((evaluated * 255).round().byte().cpu(), images.movedim(-1, 1))
+
+
+@pytest.mark.parametrize(("world", "count"), [(2, 50), (3, 50), (2, 49), (4, 49)])
+@pytest.mark.parametrize("start", [0, 24])
+def test_the_ranks_batches_together_are_those_of_one_process(world, count, start):
+    """Sample by sample, with their draws, in order; what another rank counts is only there to fill a place."""
+    pool = data(count)
+    ranks = [make(24 // world, pool=pool).of_rank(rank, world) for rank in range(world)]
+    assert {len(part) for part in ranks} == {len(make(24, pool=pool))}
+    for whole, *parts in zip(make(24, pool=pool).epoch(1, start), *(r.epoch(1, start) for r in ranks), strict=True):
+        own = [part for part in parts if part.counts]
+        assert {part.total for part in parts} == {len(whole.target.first)}
+        assert torch.equal(torch.cat([part.images for part in own]), whole.images)
+        assert torch.equal(torch.cat([part.target.first for part in own]), whole.target.first)
+        assert all(len(part.target.first) == 1 for part in parts if not part.counts)
+
+
+@pytest.mark.parametrize("world", [2, 3, 5])
+def test_the_ranks_evaluate_every_sample_once(world):
+    pool = data(51)
+    ranks = [EvalLoader(*pool, normalize=scale, batch_size=5).of_rank(rank, world) for rank in range(world)]
+    parts = [list(rank) for rank in ranks]
+    assert {len(batches) for batches in parts} == {len(ranks[0])}
+    labels = torch.cat([batch.target.first for batches in parts for batch in batches])
+    assert labels.sort().values.tolist() == list(range(51))

@@ -47,6 +47,25 @@ def test_auto_on_a_gpu(cuda):
     assert (exact.deterministic, exact.cudnn_benchmark) == (True, False)
 
 
+def test_several_gpus_synchronise_their_batch_statistics(cuda, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve(Trainer(devices=2), input_dim=2).sync_batchnorm
+    assert not resolve(Trainer(devices=2, sync_batchnorm=False), input_dim=2).sync_batchnorm
+    assert not resolve(Trainer(), input_dim=2).sync_batchnorm
+    with pytest.raises(UserError, match="one process has all of the batch"):
+        resolve(Trainer(sync_batchnorm=True), input_dim=2)
+    with pytest.raises(UserError, match="there are 2 CUDA devices"):
+        resolve(Trainer(devices=3), input_dim=2)
+
+
+@pytest.mark.parametrize(("cores", "processes", "threads"), [(8, 2, 4), (8, 3, 2), (2, 2, 1), (2, 4, 1)])
+def test_threads_are_divided_among_the_processes(no_cuda, monkeypatch, cores, processes, threads):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(cores)))
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    assert resolve(Trainer(devices=processes), input_dim=2).threads == threads
+    assert resolve(Trainer(devices=processes, threads=5), input_dim=2).threads == 5
+
+
 def test_what_is_asked_for_is_taken(no_cuda):
     asked = Trainer(precision="32", threads=3, compile=True, channels_last=False, deterministic=False)
     execution = resolve(asked, input_dim=2)
@@ -65,7 +84,8 @@ def test_what_is_recorded_resolves_to_itself(no_cuda):
     [
         ({"accelerator": "cuda"}, "no CUDA device"),
         ({"precision": "16-mixed"}, r"no mixed fp16 on a CPU; use trainer\.precision=bf16-mixed or 32"),
-        ({"devices": 2}, "one process on one device"),
+        ({"devices": 10**6}, r"trainer\.devices=1000000: .* there are \d+ CPU cores"),
+        ({"sync_batchnorm": True}, r"between CUDA devices only.*\n.*use trainer\.sync_batchnorm=false"),
         ({"channels_last": True}, "needs images of two dimensions; these have 3"),
     ],
 )

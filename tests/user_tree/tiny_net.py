@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 
 import torch
@@ -81,3 +82,56 @@ class FullDisk(NanAt):
 
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         return F.cross_entropy(logits.float(), labels, reduction="none")
+
+
+class FailsOnRank(NanAt):
+    """Cross-entropy that fails in its `at`-th call on rank `rank`."""
+
+    def __init__(self, *, at: int, rank: int) -> None:
+        super().__init__(at=at)
+        self.rank = rank
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        self.calls += 1
+        if self.calls == self.at and torch.distributed.get_rank() == self.rank:
+            raise ValueError("no more of this")
+        return F.cross_entropy(logits.float(), labels, reduction="none")
+
+
+class SameEverywhere(Tiny):
+    """A network that fails when its parameters, at the beginning of a training forward, differ between the ranks.
+
+    every: forwards of a step; those after its first may be at weights of the rank's own (SAM). The first is a probe.
+    spoilt: let them differ after some forwards.
+    """
+
+    def __init__(self, *, num_classes: int, input_channels: int, every: int = 1, spoilt: bool = False) -> None:
+        super().__init__(num_classes=num_classes, input_channels=input_channels)
+        self.every, self.spoilt, self.calls = every, spoilt, -2
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and torch.distributed.is_initialized():
+            self.calls += 1
+            if self.spoilt and self.calls == 5:
+                self[5].bias.data += torch.distributed.get_rank() * 1e-7
+        if self.training and torch.distributed.is_initialized() and self.calls % self.every == 0:
+            values = torch.cat([p.detach().flatten() for p in self.parameters()])
+            digests = [""] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(digests, hashlib.sha256(values.numpy().tobytes()).hexdigest())
+            if len(set(digests)) > 1:
+                raise ValueError("the ranks differ")
+        logits: Tensor = super().forward(x)
+        return logits
+
+
+class LeftOut(Smooth):
+    """A network with a layer that is never called, so that its parameters get no gradient."""
+
+    def __init__(self, *, num_classes: int, input_channels: int) -> None:
+        super().__init__(num_classes=num_classes, input_channels=input_channels)
+        self.extra = nn.Linear(num_classes, num_classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for layer in list(self)[:4]:
+            x = layer(x)
+        return x

@@ -19,10 +19,11 @@ from recipelab.config.check import Recipe
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
 from recipelab.loop.device import Device, compile_in_place
+from recipelab.loop.distribute import Distributed
 from recipelab.loop.evaluate import evaluate
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
-from recipelab.loop.signals import StopRequest
+from recipelab.loop.ranks import Company, Stop
 from recipelab.loop.start_weights import start_weights
 from recipelab.loop.step import TrainStep
 from recipelab.loop.views import Views
@@ -50,20 +51,24 @@ class Parts:
     evaluation: dict[str, EvalLoader]
     summary: Summary
     metrics: Callable[[], Metrics]
-    stop: StopRequest
+    stop: Stop
     weights: Report | None = None
 
     def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
-        """Metrics of a model on a split (those of the recipe, or `metrics`); None when stopped on the way."""
+        """Metrics of a model on a split (those of the recipe, or `metrics`), by all ranks together.
+
+        None when stopped on the way.
+        """
+        self.device.ranks.copy_buffers(model)
         metrics = metrics or self.metrics()
         return evaluate(model, self.evaluation[split], metrics, self.device, lambda: bool(self.stop))
 
 
-def assemble(job: Job, stop: StopRequest) -> Parts:
+def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
     """Build model, optimizer, schedule, loaders, averages. Raises UserError for what only building can tell."""
     recipe, trainer = job.recipe, job.recipe.trainer
-    device = Device(job.execution)
-    plan = make_plan(trainer, len(job.pools["train"]))
+    device = Device(job.execution, ranks)
+    plan = make_plan(trainer, len(job.pools["train"]), job.execution.processes)
     factors = recipe.slots["scheduler"].build(plan.timeline)
     if trainer.debug in STEPS:
         plan = plan.shortened(STEPS[trainer.debug])
@@ -79,8 +84,8 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         optimizer=recipe.slots["optimizer"].build(model.parameters()),
         factors=factors,
         device=device,
-        log=StepLog(plan.steps_per_epoch, device.torch_device, names),
-        base=step_base(job.seed),
+        log=StepLog(plan.steps_per_epoch, device.torch_device, names, device.ranks.sum),
+        base=step_base(job.seed, rank=device.ranks.rank),
         accumulate=trainer.accumulate,
         mix=mix,
         mix_steps=_mix_steps(mix, plan),
@@ -92,7 +97,7 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
     )
     if freezing is not None:
         start_momentum(step.optimizer)
-    return Parts(
+    parts = Parts(
         device=device,
         plan=plan,
         step=step,
@@ -104,6 +109,16 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         stop=stop,
         weights=report,
     )
+    if device.ranks.world > 1:
+        _distribute(parts)
+    return parts
+
+
+def _distribute(parts: Parts) -> None:
+    """Let the step call the model by way of DistributedDataParallel, which begins with the first rank's weights."""
+    probe = next(iter(parts.epochs.epoch(0))).images
+    distributed = Distributed(parts.step.model, parts.device, probe)
+    parts.step.model = parts.step.synchronised = distributed
 
 
 def _mix_steps(mix: Any, plan: Plan) -> int | None:
@@ -124,6 +139,8 @@ def build_model(job: Job, device: Device) -> tuple[nn.Module, Report | None]:
         report = start_weights(model, job.recipe)
         if job.recipe.trainer.init_from:
             initialise(model, job.recipe.trainer.init_from)
+    if job.execution.sync_batchnorm:
+        model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return device.place(model), report
 
 
@@ -142,7 +159,7 @@ def compile_model(job: Job, parts: Parts) -> str | None:
     if not job.execution.compile:
         return None
     probe = next(iter(parts.epochs.epoch(0))).images
-    return compile_in_place(parts.step.model, probe, parts.device)
+    return compile_in_place(parts.views.model, probe, parts.device)
 
 
 def _prepared(augment: Any, normalize: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
@@ -165,6 +182,7 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         data = recipe.data
         normalize = Resized(normalize, size=facts.image_size, resize=data.resize_size, interpolation=data.interpolation)
     channels_last = job.execution.channels_last
+    rank = (device.ranks.rank, device.ranks.world)
     placed: dict[str, tuple[Tensor, Tensor]] = {
         name: (place(pool.images, device.torch_device), pool.targets.to(device.torch_device))
         for name, pool in job.pools.items()
@@ -176,10 +194,10 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         batch_size=recipe.trainer.batch_size,
         seed=job.seed,
         channels_last=channels_last,
-    )
+    ).of_rank(*rank)
     size, seen = recipe.trainer.eval_batch_size, _prepared(augment, normalize)
     evaluation = {
-        name: EvalLoader(*tensors, normalize=seen, batch_size=size, channels_last=channels_last)
+        name: EvalLoader(*tensors, normalize=seen, batch_size=size, channels_last=channels_last).of_rank(*rank)
         for name, tensors in placed.items()
     }
     return epochs, evaluation

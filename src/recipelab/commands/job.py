@@ -47,7 +47,7 @@ class Job:
     @property
     def recipe_hash(self) -> str:
         """Identity of what is trained."""
-        return recipe_hash(self.recipe.config, self.digests)
+        return recipe_hash(self.recipe.config, self.digests, self.execution.processes)
 
 
 def prepare(ask: Ask, say: Callable[[str], None]) -> Job:

@@ -15,6 +15,7 @@ from recipelab.records.record import Record
 def plot_results(job: Job, parts: Parts, record: Record, checkpoint: str, opened: Iterable[str]) -> list[Path] | None:
     """Draw the splits that the recipe wants into the record; None when stopped on the way.
 
+    All ranks measure, and the first draws.
     checkpoint: of the headline. opened: the splits that were measured: a closed lockbox stays closed.
     """
     wanted = {"none": (), "val": ("val",), "all": tuple(opened)}[job.recipe.run.result_plot]
@@ -29,7 +30,8 @@ def plot_results(job: Job, parts: Parts, record: Record, checkpoint: str, opened
         found: Pairs | Confusion = Pairs(device) if regression else Confusion(job.facts.num_classes, device)
         if parts.measure(parts.views.load_state(weights), split, Metrics([found], device)) is None:
             return None
-        drawn += _draw(found, job, record, split, f"{checkpoint} {view} on {split}")
+        if parts.device.ranks.rank == 0:
+            drawn += _draw(found, job, record, split, f"{checkpoint} {view} on {split}")
     return drawn
 
 

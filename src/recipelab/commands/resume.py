@@ -13,6 +13,7 @@ from recipelab.config.identity import RESUMABLE_KEYS, changed_keys
 from recipelab.config.overrides import PRESETS
 from recipelab.config.schema import Trainer
 from recipelab.core.errors import UserError
+from recipelab.loop.device import process_count
 from recipelab.loop.fit import Best
 from recipelab.loop.plan import Plan
 from recipelab.loop.state import State, from_checkpoint
@@ -26,10 +27,12 @@ from recipelab.records.record import Record
 class Resumed:
     """A record to go on with.
 
-    recipe: its own, with what the command changed. trainer: with every `auto` as the record resolved it.
+    ask: the words that lead to it. recipe: its own, with what the command changed. trainer: with every `auto` as the
+    record resolved it.
     changed: keys whose value differs from the record's; with any, the run is no longer bitwise the uninterrupted one.
     """
 
+    ask: Ask
     record: Record
     recipe: Recipe
     trainer: Trainer
@@ -50,18 +53,16 @@ class Resumed:
         return {**recorded, **({"init": initial} if initial else {})}
 
     def restore(self, train: TrainStep, views: Views, best: Best, plan: Plan, identity: Mapping[str, str]) -> State:
-        """Put the training where the record's last checkpoint left it, and cut its metrics back to there."""
+        """Put the training where the record's last checkpoint left it, the rows up to `row_step` count."""
         recorded = self.record.result().get("fingerprint")
         if recorded != identity["fingerprint"]:
             self.notes.append("executed differently (other machine, versions or devices)")
         if "last" not in self.record.checkpoints():
-            self.record.metrics.truncate(0)
             return State()
         checkpoint = self.record.load_checkpoint("last")
         state = from_checkpoint(checkpoint, train, views)
         if state.step > plan.total:
             raise UserError(f"{self.record.path} has taken {state.step} steps, more than the {plan.total} asked for")
-        self.record.metrics.truncate(state.row_step)
         if "best" in self.record.checkpoints():
             kept = self.record.load_checkpoint("best")
             found, same = kept["best"], all(kept[key] == identity[key] for key in identity)
@@ -116,11 +117,18 @@ def find_unfinished(ask: Ask, recipe: Recipe, wanted: str, say: Callable[[str], 
 
 
 def _resumed(ask: Ask, record: Record) -> Resumed:
-    recorded = record.config()
+    recorded, resolved = record.config(), record.environment()["resolved"]
     recipe = ask.recipe(base=record.path, without=["trainer.resume"])
+    before = resolved["devices"]
+    now = process_count(recipe.trainer.devices if recipe.trainer.devices != recorded["trainer"]["devices"] else "auto")
+    allowed = RESUMABLE_KEYS
+    if now not in (None, before):
+        ask, allowed = _same_batch(ask, record, recipe, before, now), allowed | {"trainer.batch_size"}
+        recipe = ask.recipe(base=record.path, without=["trainer.resume"])
+        resolved = {k: v for k, v in resolved.items() if k not in ("devices", "threads", "sync_batchnorm")}
     recipe = replace(recipe, trainer=replace(recipe.trainer, resume=None))  # an older record may say auto
     changed = changed_keys(recorded, recipe.config)
-    refused = {key: values for key, values in changed.items() if key not in RESUMABLE_KEYS}
+    refused = {key: values for key, values in changed.items() if key not in allowed}
     if refused:
         lines = "".join(f"\n  {key}: recorded {old!r}, asked for {new!r}" for key, (old, new) in refused.items())
         raise UserError(
@@ -129,6 +137,23 @@ def _resumed(ask: Ask, record: Record) -> Resumed:
         )
     if record.status() == "finished" and not changed.keys() & {"trainer.epochs", "trainer.steps"}:
         raise UserError(f"{record.path} is finished: to train on, give a longer trainer.epochs or trainer.steps")
-    resolved = record.environment()["resolved"]
     kept = {k: v for k, v in resolved.items() if f"trainer.{k}" not in changed}
-    return Resumed(record, recipe, replace(recipe.trainer, **kept), changed)
+    return Resumed(ask, record, recipe, replace(recipe.trainer, **kept), changed)
+
+
+def _same_batch(ask: Ask, record: Record, recipe: Recipe, before: int, now: int) -> Ask:
+    """The words with the batch size that keeps the record's batch on another number of processes, and so its steps."""
+    recorded = record.config()["trainer"]["batch_size"]
+    whole, asked = recorded * before, recipe.trainer.batch_size
+    if asked not in (recorded, whole / now):
+        raise UserError(
+            f"trainer.batch_size={asked}: a resumed run keeps its batch of {whole} samples"
+            f"\n  leave trainer.batch_size out: it follows from trainer.devices={now}"
+        )
+    if whole % now:
+        fitting = ", ".join(str(n) for n in range(1, min(whole, 64) + 1) if whole % n == 0)
+        raise UserError(
+            f"trainer.devices={now}: the batch of {whole} samples that {record.path} was begun with cannot be divided"
+            f" among so many\n  possible: {fitting}"
+        )
+    return replace(ask, overrides=(*ask.overrides, f"trainer.batch_size={whole // now}"))

@@ -126,7 +126,9 @@ def say_opening(say: Callable[[str], None], job: Job, parts: Parts) -> None:
     if job.recipe.model.freeze:
         say(f"frozen: {', '.join(job.recipe.model.freeze)}; {model.trainable:,} parameters are trained at first")
     effective = plan.batch_size * plan.accumulate
-    say(f"training: {epochs_of(plan)} epochs, {plan.total:,} steps of {effective} samples")
+    processes = job.execution.processes
+    shared = f" ({processes} processes)" if processes > 1 else ""
+    say(f"training: {epochs_of(plan)} epochs, {plan.total:,} steps of {effective} samples{shared}")
     say(f"execution: {execution_line(job.execution)}")
     say(f"seed: {job.seed}")
 
@@ -143,8 +145,10 @@ def data_line(facts: Facts) -> str:
 def execution_line(execution: Execution) -> str:
     """How a recipe is executed in words: device, precision, threads, and what is on."""
     threads = f"{execution.threads} thread{'s' * (execution.threads > 1)}"
-    on = [name for name in ("compile", "channels_last", "deterministic", "cudnn_benchmark") if getattr(execution, name)]
-    return ", ".join([execution.accelerator, execution.precision, threads, *on])
+    processes = [f"{execution.processes} processes"] if execution.processes > 1 else []
+    switches = ("compile", "channels_last", "deterministic", "cudnn_benchmark", "sync_batchnorm")
+    on = [name for name in switches if getattr(execution, name)]
+    return ", ".join([execution.accelerator, *processes, execution.precision, threads, *on])
 
 
 def result_table(result: Mapping[str, Any], protocol: str) -> Table:

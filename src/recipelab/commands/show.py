@@ -126,7 +126,7 @@ def _show_model(found: Look) -> None:
 def _show_schedule(found: Look, train: Pool | None, path: Path) -> None:
     recipe = found.recipe
     samples, whence = _samples(found, train)
-    plan = make_plan(recipe.trainer, samples)
+    plan = make_plan(recipe.trainer, samples, found.execution.processes)
     model = tried_model(recipe.slots["model"], found.facts)
     base = build_optimizer(recipe, model, found.execution).param_groups[0]["lr"]
     rates = base * np.asarray(recipe.slots["scheduler"].build(plan.timeline))

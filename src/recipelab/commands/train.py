@@ -6,34 +6,35 @@ import contextlib
 import shlex
 import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import Parts, assemble, compile_model
+from recipelab.commands.company import company
+from recipelab.commands.course import Course, chosen, lockbox, new_best, plain_facts, training
 from recipelab.commands.debug import profiled
+from recipelab.commands.follow import follow
 from recipelab.commands.job import Job, prepare
 from recipelab.commands.plots import plot_results
 from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
-from recipelab.commands.task import lower_is_better
 from recipelab.config.identity import fingerprint_hash
 from recipelab.core.errors import Interrupted, RunError, UserError
 from recipelab.loggers.guard import Guarded
+from recipelab.loop.cluster import Place, detect
 from recipelab.loop.device import applied, fingerprint
-from recipelab.loop.fit import Best, Training
+from recipelab.loop.fit import Best
 from recipelab.loop.load_run import Run, load_run
-from recipelab.loop.lockbox import open_lockbox
+from recipelab.loop.ranks import joined
 from recipelab.loop.signals import StopRequest
 from recipelab.loop.state import State
-from recipelab.metrics.catalogue import PRIMARY, TIE_BREAKER
+from recipelab.metrics.catalogue import PRIMARY
 from recipelab.records.environment import describe
 from recipelab.records.log import Log
 from recipelab.records.record import Record
 from recipelab.records.resources import ResourceSampler
-
-CHECKPOINTS: tuple[str, ...] = ("last", "best")
 
 
 def train(*overrides: str, config: str | None = None, config_dir: str | None = None, quiet: bool = False) -> Run:
@@ -45,23 +46,34 @@ def train(*overrides: str, config: str | None = None, config_dir: str | None = N
     it was asked to stop.
     """
     ask = Ask(tuple(overrides), config, config_dir)
+    place = detect()
+    if place and place.rank > 0:
+        return load_run(_follow(place), config_dir=config_dir)
     log = Log(quiet=quiet)
     job = prepare(ask, log)
-    with applied(job.execution), StopRequest() as stop:
-        parts = assemble(job, stop)  # the last step that may refuse the recipe; nothing is written before it
-        if reason := compile_model(job, parts):
-            log(f"torch.compile could not be used; the run goes on without: {reason}")
-            job = replace(job, execution=replace(job.execution, compile=False))
+    with applied(job.execution), StopRequest() as stop, company(job, ask, place, stop) as ranks:
+        with ranks.blamed():
+            parts = assemble(job, ranks.agreed(stop), ranks)  # the last that may refuse; nothing is written before it
+            if reason := compile_model(job, parts):
+                log(f"torch.compile could not be used; the run goes on without: {reason}")
+                job = replace(job, execution=replace(job.execution, compile=False))
         record = open_record(job, log)
+        ranks.if_lost(lambda reason: _failed(record, log, reason))
         again = shlex.join(["recipelab", "train", *ask.words(), f"trainer.resume={record.path}"])
         with record:
             start = _start(job, parts)  # a refused resume leaves its record as it was
-            with _resources(record, job) as resources, _ending(record, log, again):
+            with _resources(record, job) as resources, _ending(record, log, again), ranks.blamed():
                 result = _run(job, parts, start, record, log, again)
                 record.update_result(**_peaks(resources), status="finished")
                 log.table(result_table(result, job.recipe.data.protocol))
                 log(f"record: {record.path}")
     return load_run(record.path, config_dir=config_dir)
+
+
+def _follow(place: Place) -> Path:
+    """The whole of another rank's run, among processes that torchrun or SLURM has started."""
+    with StopRequest() as stop, joined(place) as ranks:
+        return follow(ranks, stop)
 
 
 def open_record(job: Job, log: Log) -> Record:
@@ -97,10 +109,10 @@ def _start(job: Job, parts: Parts) -> Start:
     environment = describe()
     execution = fingerprint(job.execution, environment, parts.step.optimizer.defaults.get("fused"))
     identity = {"recipe_hash": job.recipe_hash, "fingerprint": fingerprint_hash(execution)}
-    metric, task = job.recipe.run.select_metric, job.facts.task
-    lower = lower_is_better(job.recipe, metric)
-    best = Best(metric, job.recipe.run.select_view, lower=lower, tie_metric=TIE_BREAKER[task])
-    state = job.resumed.restore(parts.step, parts.views, best, parts.plan, identity) if job.resumed else State()
+    best, state = new_best(job), State()
+    if job.resumed:
+        state = job.resumed.restore(parts.step, parts.views, best, parts.plan, identity)
+        job.resumed.record.metrics.truncate(state.row_step)
     return Start(state, best, environment, execution, identity)
 
 
@@ -120,22 +132,13 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         _mirror(job, record, log) as logger,
         Screen(record, log, logger, parts.plan, progress=wants_bar(job.recipe.run.progress)) as screen,
     ):
-        training = Training(
-            plan=parts.plan,
-            state=start.state,
-            train=parts.step,
-            views=parts.views,
-            loader=parts.epochs,
-            validate=lambda twin: parts.measure(twin, "val"),
-            writer=screen,
-            best=start.best,
-            stop=parts.stop,
-            identity={"facts": _plain_facts(job), **start.identity},
-        )
+        course = Course(record.path, start.identity, plain_facts(job.facts))
+        parts.device.ranks.tell(course)
+        run = training(parts, start.state, start.best, screen, course).run
         profile = job.recipe.trainer.debug == "profile"
-        done = profiled(training.run, record.path, log) if profile else training.run()
-        found = _lockbox(job, parts, record) if done else None
-        drawn = plot_results(job, parts, record, _chosen(job, found), found) if found else None
+        done = profiled(run, record.path, log) if profile else run()
+        found = lockbox(job, parts, record) if done else None
+        drawn = plot_results(job, parts, record, chosen(job, found), found) if found else None
         if found is None or drawn is None:
             raise Interrupted(parts.stop.signal_number or 0, again)
         if logger is not None:
@@ -160,7 +163,7 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
             **start.environment,
             "execution": start.execution,
             "resolved": job.execution.overrides(),
-            "facts": _plain_facts(job),
+            "facts": plain_facts(job.facts),
             "splits": {name: {"samples": len(p), "sha256": job.digests[name]} for name, p in job.pools.items()},
             "initial_weights": job.digests.get("init"),
             "model": parts.summary.plain(),
@@ -185,24 +188,10 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
     )
 
 
-def _lockbox(job: Job, parts: Parts, record: Record) -> dict[str, Any] | None:
-    """Last and best, every view, on every split that may be opened; None when stopped on the way."""
-    checkpoints = {name: record.load_checkpoint(name) for name in CHECKPOINTS if name in record.checkpoints()}
-    weights = {name: {"raw": content["model"], **content["views"]} for name, content in checkpoints.items()}
-    steps = {name: content["step"] for name, content in checkpoints.items()}
-    splits = ["train", "val", *(["test"] if job.recipe.run.lockbox == "end" else [])]
-    return open_lockbox(weights, steps, parts.views.load_state, parts.measure, splits)
-
-
-def _chosen(job: Job, found: dict[str, Any]) -> str:
-    """The checkpoint that the headline is read from: as selected, or the last where no evaluation was a best."""
-    return job.recipe.run.select if job.recipe.run.select in found["val"] else "last"
-
-
 def _result(job: Job, state: State, parts: Parts, found: dict[str, Any]) -> dict[str, Any]:
     """What a run came to: every measurement, the one that is its headline, and its speed."""
     run = job.recipe.run
-    split, checkpoint = ("test" if "test" in found else "val"), _chosen(job, found)
+    split, checkpoint = ("test" if "test" in found else "val"), chosen(job, found)
     headline = {"checkpoint": checkpoint, "view": run.select_view, "split": split}
     headline["metric"] = metric = PRIMARY[job.facts.task]
     headline[metric] = found[split][checkpoint][run.select_view][metric]
@@ -212,10 +201,6 @@ def _result(job: Job, state: State, parts: Parts, found: dict[str, Any]) -> dict
         "seconds": state.seconds,
         "images_per_second": parts.plan.samples_seen(state.step) / state.seconds if state.seconds else None,
     }
-
-
-def _plain_facts(job: Job) -> dict[str, Any]:
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(job.facts).items()}
 
 
 @contextlib.contextmanager
@@ -262,8 +247,11 @@ def _ending(record: Record, log: Log, again: str) -> Iterator[None]:
         raise
     except Exception as error:
         known = isinstance(error, (RunError, UserError))
-        reason = str(error) if known else f"{type(error).__name__}: {error}"
-        with contextlib.suppress(RunError):  # a full disk may refuse this, too
-            record.update_result(status="failed", reason=reason)
-        log(f"failed: {reason}")
+        _failed(record, log, str(error) if known else f"{type(error).__name__}: {error}")
         raise
+
+
+def _failed(record: Record, log: Log, reason: str) -> None:
+    with contextlib.suppress(RunError):  # a full disk may refuse this, too
+        record.update_result(status="failed", reason=reason)
+    log(f"failed: {reason}")

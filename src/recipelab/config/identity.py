@@ -11,7 +11,7 @@ from typing import Any
 EXECUTION_KEYS = frozenset(
     f"trainer.{key}"
     for key in ("precision", "accelerator", "devices", "threads", "compile", "channels_last")
-    + ("cudnn_benchmark", "deterministic")
+    + ("cudnn_benchmark", "deterministic", "sync_batchnorm")
 ) | {"optimizer.fused"}
 OUTSIDE_KEYS = frozenset(
     {"output", "data_root", "progress", "result_plot", "trainer.resume", "trainer.eval_batch_size"}
@@ -39,15 +39,17 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def recipe_hash(config: Mapping[str, Any], data: Mapping[str, str]) -> str:
+def recipe_hash(config: Mapping[str, Any], data: Mapping[str, str], processes: int = 1) -> str:
     """SHA-256 (hex) of the resolved recipe, without its seed, and of the data's content.
 
     config: a complete recipe, as `check` returns it. data: the digest of each split (and of initial weights).
+    processes: what is trained on is a batch of them all: two processes with 64 samples each are one with 128.
     """
     left_out = (
         EXECUTION_KEYS | OUTSIDE_KEYS | PLACE_KEYS | {"seed", "trainer.init_from", "model.weights"}
     )  # weights count by content
     flat = {k: v for k, v in flatten(config).items() if k not in left_out and not k.startswith("logger.")}
+    flat["trainer.batch_size"] *= processes
     return _digest({"recipe": flat, "data": dict(data)})
 
 

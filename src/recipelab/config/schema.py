@@ -27,7 +27,7 @@ class Trainer:
     batch_size: Count = 128
     """Samples of one forward and backward on one device."""
     accumulate: Count = 1
-    """Batches per optimizer step: the effective batch is batch_size x accumulate."""
+    """Batches per optimizer step: the effective batch is batch_size x devices x accumulate."""
     eval_batch_size: Count = 1000
     """Samples of one forward in evaluation; changes no result beyond rounding."""
     evaluate_every: str = "1ep"
@@ -44,9 +44,11 @@ class Trainer:
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
     """Kind of device; auto: cuda where there is one."""
     devices: Count | Auto = "auto"
-    """Processes of one training, one device each; auto is one."""
+    """Processes of one training, one device each; auto: as many as torchrun or SLURM has started, else one."""
+    sync_batchnorm: bool | Auto = "auto"
+    """Batch statistics over all devices; auto: on for several CUDA devices (a CPU cannot)."""
     threads: Count | Auto = "auto"
-    """CPU threads of one process; auto: the cores this process may use."""
+    """CPU threads of one process; auto: the cores this process may use, divided among the processes."""
     compile: bool | Auto = "auto"
     """torch.compile; auto: on for CUDA, off for CPU, where a short run does not earn its cost back."""
     channels_last: bool | Auto = "auto"

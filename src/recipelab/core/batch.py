@@ -39,7 +39,11 @@ class Batch:
 
     images: (B, C, *S) float32, normalised (uint8 before augmentation).
     target: see Target.
+    total: samples of the batch over all ranks; None: these are all.
+    counts: False for a sample that another rank counts: it fills the place of a share that is empty.
     """
 
     images: Tensor
     target: Target
+    total: int | None = None
+    counts: bool = True

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recipelab.core.batch import Batch, Target
 from recipelab.core.generators import epoch_draws, generator
+from recipelab.data.shares import positions, share
 
 # Bytes of images normalised at once. 8x8 images in batches of 32: 4.9 million/s on two cores, against 0.36 a batch
 # at a time. More gains little and can cost much: from 1 MiB on, the allocator may give the memory of the float32 images
@@ -76,33 +77,50 @@ class TrainLoader:
         self.augment, self.normalize = augment, normalize
         self.batch_size, self.seed = batch_size, seed
         self.channels_last = channels_last
+        self.rank, self.world = 0, 1
 
     def __len__(self) -> int:
         """Batches in an epoch."""
-        return math.ceil(len(self.targets) / self.batch_size)
+        return math.ceil(len(self.targets) / (self.batch_size * self.world))
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """The batches of an epoch, from the sample at position `start` of its order on (0 <= start <= N)."""
         count, device = len(self.targets), self.targets.device
         order = torch.randperm(count, generator=generator(self.seed, "order", epoch))
         draws = epoch_draws(self.augment, order, epoch, generator(self.seed, "augment", epoch))
+        mine = self._mine(start)
+        order, draws = order[mine], {name: draw[mine] for name, draw in draws.items()}
         draws = {name: draw.to(device, non_blocking=True) for name, draw in draws.items()}
         here, there = (order.to(place, non_blocking=True) for place in (self.images.device, device))
         chunk = _chunk_size(self.images, self.batch_size, _AUGMENT_BYTES, device)
-        for begin in range(start, count, chunk):
+        position = start
+        for begin in range(0, len(order), chunk):
             part = slice(begin, begin + chunk)
             images = _gather(self.images, here[part], device).movedim(-1, 1)
             images = self.augment(images, {name: draw[part] for name, draw in draws.items()})
-            yield from self._batches(images, self.targets.index_select(0, there[part]))
+            for batch in self._batches(images, self.targets.index_select(0, there[part])):
+                total = min(self.batch_size * self.world, count - position)
+                yield Batch(batch[0], Target(batch[1]), total, counts=self.rank < total)
+                position += total
 
-    def _batches(self, images: Tensor, labels: Tensor) -> Iterator[Batch]:
+    def _batches(self, images: Tensor, labels: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Augmented images (B, C, *S) uint8 and their labels, normalised some batches at a time."""
         piece = _chunk_size(images, self.batch_size, _CHUNK_BYTES, labels.device)
         for stored, targets in zip(images.split(piece), labels.split(piece), strict=True):
             normal = self.normalize(stored)
             normal = normal if self.channels_last else normal.contiguous()
-            for batch in zip(normal.split(self.batch_size), targets.split(self.batch_size), strict=True):
-                yield Batch(batch[0], Target(batch[1]))
+            yield from zip(normal.split(self.batch_size), targets.split(self.batch_size), strict=True)
+
+    def of_rank(self, rank: int, world: int) -> TrainLoader:
+        """This loader, for rank `rank` of `world`: a batch is its share of world * batch_size samples."""
+        self.rank, self.world = rank, world
+        return self
+
+    def _mine(self, start: int) -> slice | Tensor:
+        """Positions in an epoch's order of the samples of this rank, from `start` on."""
+        if self.world == 1:
+            return slice(start, None)
+        return positions(len(self.targets), start, self.batch_size, self.rank, self.world)
 
 
 class EvalLoader:
@@ -121,15 +139,23 @@ class EvalLoader:
         self.normalize = normalize
         self.batch_size = batch_size
         self.channels_last = channels_last
+        self.rank, self.world = 0, 1
 
     def __len__(self) -> int:
         """Batches in an evaluation."""
-        return math.ceil(len(self.targets) / self.batch_size)
+        return math.ceil(len(self.targets) / (self.batch_size * self.world))
+
+    def of_rank(self, rank: int, world: int) -> EvalLoader:
+        """This loader, for rank `rank` of `world`. All have equally many batches; the last may be empty on some."""
+        self.rank, self.world = rank, world
+        return self
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches, in order."""
-        for begin in range(0, len(self.targets), self.batch_size):
-            part = slice(begin, begin + self.batch_size)
+        whole = self.batch_size * self.world
+        for begin in range(0, len(self.targets), whole):
+            mine = share(min(whole, len(self.targets) - begin), self.rank, self.world)
+            part = slice(begin + mine.start, begin + mine.stop)
             stored = self.images[part].to(self.targets.device, non_blocking=True)
             images = self.normalize(stored.movedim(-1, 1))
             yield Batch(images if self.channels_last else images.contiguous(), Target(self.targets[part]))

@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 
 from recipelab.core.errors import UserError
+from recipelab.loop.cluster import detect
+from recipelab.loop.ranks import Alone, Company
 
 _DEBUG_FILL: Any = torch.utils.deterministic  # a module that is also a class: type checkers see only the first
 
@@ -32,6 +34,7 @@ class Execution:
     channels_last: bool
     cudnn_benchmark: bool
     deterministic: bool
+    sync_batchnorm: bool = False
     processes: int = 1
 
     def overrides(self) -> dict[str, Any]:
@@ -48,21 +51,61 @@ def resolve(trainer: Any, *, input_dim: int, task: str = "classification") -> Ex
     Raises UserError for what the machine cannot do.
     """
     accelerator = _accelerator(trainer.accelerator)
-    if trainer.devices not in ("auto", 1):
-        raise UserError(f"trainer.devices={trainer.devices}: one process on one device is what a run can use so far")
     cuda = accelerator == "cuda"
+    processes, here = _processes(trainer.devices, cuda)
     deterministic = not cuda if trainer.deterministic == "auto" else trainer.deterministic
     return Execution(
         accelerator=accelerator,
         precision="32"
         if (task, trainer.precision) == ("regression", "auto")
         else _precision(trainer.precision, cuda, input_dim),
-        threads=1 if trainer.threads == 1 else _threads(trainer.threads),
+        threads=1 if trainer.threads == 1 else _threads(trainer.threads, here),
         compile=cuda if trainer.compile == "auto" else trainer.compile,
         channels_last=input_dim == 2 if trainer.channels_last == "auto" else _channels_last(trainer, input_dim),
         cudnn_benchmark=cuda and not deterministic if trainer.cudnn_benchmark == "auto" else trainer.cudnn_benchmark,
         deterministic=deterministic,
+        sync_batchnorm=_sync_batchnorm(trainer.sync_batchnorm, cuda, processes),
+        processes=processes,
     )
+
+
+def process_count(asked: int | str) -> int | None:
+    """How many processes a run is to have: as torchrun or SLURM started, or as asked; None when neither says.
+
+    Raises UserError when both do, and differ.
+    """
+    place = detect()
+    if place is None:
+        return None if asked == "auto" else int(asked)
+    if asked not in ("auto", place.world):
+        raise UserError(
+            f"trainer.devices={asked}: {place.launcher} has started {place.world} processes for this run\n"
+            f"  leave trainer.devices out, or give {place.world}"
+        )
+    return place.world
+
+
+def _processes(asked: int | str, cuda: bool) -> tuple[int, int]:
+    """Processes of the run, and how many of them are on this machine."""
+    processes, place = process_count(asked) or 1, detect()
+    here = place.local_world if place else processes
+    there, what = (torch.cuda.device_count(), "CUDA devices") if cuda else (os.cpu_count() or 1, "CPU cores")
+    if here > max(there, 1):
+        raise UserError(
+            f"trainer.devices={here}: every process needs a device of its own, and there are {there} {what}"
+        )
+    return processes, here
+
+
+def _sync_batchnorm(asked: bool | str, cuda: bool, processes: int) -> bool:
+    if asked is True and not cuda:
+        raise UserError(
+            "trainer.sync_batchnorm=true: torch synchronises batch statistics between CUDA devices only;"
+            " on a CPU every process normalises by its own share of the batch\n  use trainer.sync_batchnorm=false"
+        )
+    if asked is True and processes == 1:
+        raise UserError("trainer.sync_batchnorm=true has nothing to apply to: one process has all of the batch")
+    return cuda and processes > 1 if asked == "auto" else bool(asked)
 
 
 def _accelerator(asked: str) -> str:
@@ -92,9 +135,10 @@ def _precision(asked: str | int, cuda: bool, input_dim: int) -> str:
     return str(asked)
 
 
-def _threads(asked: int | str) -> int:
+def _threads(asked: int | str, here: int) -> int:
+    """Threads of one process; `auto` divides the cores among the processes `here`."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return available if asked == "auto" else int(asked)
+    return max(1, available // here) if asked == "auto" else int(asked)
 
 
 def _channels_last(trainer: Any, input_dim: int) -> bool:
@@ -104,14 +148,24 @@ def _channels_last(trainer: Any, input_dim: int) -> bool:
 
 
 class Device:
-    """The device of a run: where tensors live, the autocast of a forward, the backward, the optimizer's step."""
+    """The device of a run: where tensors live, the autocast of a forward, the backward, the optimizer's step.
 
-    def __init__(self, execution: Execution) -> None:
+    ranks: the processes of the run, each on a device of its own.
+    """
+
+    def __init__(self, execution: Execution, ranks: Company | None = None) -> None:
         from lightning.fabric import Fabric  # here: seconds to import, which a refused recipe need not wait for
+        from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 
         self.execution = execution
+        self.ranks = ranks or Alone()
         with _silent_fabric():
-            fabric = Fabric(accelerator=execution.accelerator, devices=1, precision=_fabric_precision(execution))
+            fabric = Fabric(
+                accelerator=execution.accelerator,
+                devices=[self.ranks.local] if execution.accelerator == "cuda" else 1,
+                precision=_fabric_precision(execution),
+                plugins=[LightningEnvironment()],  # this process and its one device, whatever has started it
+            )
             fabric.launch()
         self.torch_device = torch.device(fabric.device)
         self.autocast = fabric.autocast  # one context a forward: autocast caches the weights it has cast

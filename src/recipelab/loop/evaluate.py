@@ -27,11 +27,17 @@ def evaluate(
     device: Device,
     stopped: Callable[[], bool] = lambda: False,
 ) -> dict[str, float | list[float]] | None:
-    """Metrics of `model`, which is in eval mode, over `batches`; None when `stopped` said so on the way."""
+    """Metrics of `model`, which is in eval mode, over `batches`; None when `stopped` said so on the way.
+
+    Of several ranks each evaluates its share; what they counted is added up, and all get the same metrics.
+    """
     for batch in batches:
         if stopped():
             return None
+        if not len(batch.target.first):
+            continue
         with device.autocast():
             logits = model(batch.images)
         metrics.update(logits, batch.target.first)
+    device.ranks.reduce(metrics)
     return metrics.compute()

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from recipelab.core.batch import Batch
 from recipelab.core.errors import RunError
 from recipelab.loop.plan import Plan
-from recipelab.loop.signals import StopRequest
+from recipelab.loop.ranks import Stop
 from recipelab.loop.state import State, to_checkpoint
 from recipelab.loop.step import TrainStep
 from recipelab.loop.views import Views
@@ -84,7 +84,7 @@ class Training:
     validate: Callable[[Any], Metrics | None]
     writer: Writer
     best: Best
-    stop: StopRequest
+    stop: Stop
     identity: dict[str, Any]
     started: float = field(default_factory=time.perf_counter)
     _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
@@ -132,7 +132,8 @@ class Training:
         self._shown = now
         step, seen = self.state.step, self.plan.samples_seen
         on_cpu = self.train.device.torch_device.type == "cpu"  # elsewhere reading the loss would wait for the device
-        loss = self.train.log.latest(seen(step) - seen(step - 1)) if on_cpu else None
+        mine = -(-(seen(step) - seen(step - 1)) // self.train.device.ranks.world)
+        loss = self.train.log.latest(mine) if on_cpu else None
         self.writer.progress(step, loss, (seen(step) - seen(first)) / (now - begin))
 
     def _boundary(self) -> None:

@@ -12,7 +12,8 @@ from recipelab.core.durations import Timeline
 class Plan:
     """Steps are optimizer steps, counted from 1 when taken; `step` below is the number already taken.
 
-    samples: samples of one epoch. batch_size: samples of one forward. accumulate: forwards of one step.
+    samples: samples of one epoch. batch_size: samples of one forward, over all processes. accumulate: forwards of one
+    step.
     """
 
     timeline: Timeline
@@ -71,15 +72,16 @@ class Plan:
         return replace(self, timeline=timeline, evaluate_every=half, checkpoint_every=half)
 
 
-def make_plan(trainer: Any, samples: int) -> Plan:
+def make_plan(trainer: Any, samples: int, processes: int = 1) -> Plan:
     """The plan of a trainer section over `samples` training samples. Raises UserError for a bad duration."""
-    steps_per_epoch = -(-samples // (trainer.batch_size * trainer.accumulate))
+    batch_size = trainer.batch_size * processes
+    steps_per_epoch = -(-samples // (batch_size * trainer.accumulate))
     total = trainer.steps if trainer.steps is not None else trainer.epochs * steps_per_epoch
     timeline = Timeline(steps_per_epoch=steps_per_epoch, total_steps=total)
     return Plan(
         timeline=timeline,
         samples=samples,
-        batch_size=trainer.batch_size,
+        batch_size=batch_size,
         accumulate=trainer.accumulate,
         evaluate_every=timeline.every(trainer.evaluate_every, "trainer.evaluate_every"),
         checkpoint_every=timeline.every(trainer.checkpoint_every, "trainer.checkpoint_every"),

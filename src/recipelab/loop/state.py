@@ -49,5 +49,6 @@ def from_checkpoint(checkpoint: Mapping[str, Any], train: TrainStep, views: View
     train.optimizer.load_state_dict(checkpoint["optimizer"])
     if train.device.scaler is not None and checkpoint["scaler"] is not None:
         train.device.scaler.load_state_dict(checkpoint["scaler"])
-    train.log.restore(checkpoint["step_log"])
+    rows = checkpoint["step_log"]  # of all ranks: the first goes on from their sum, the others from nothing
+    train.log.restore(rows if train.device.ranks.rank == 0 else rows.new_zeros(rows.shape))
     return State(**checkpoint["state"])

@@ -35,6 +35,16 @@ class Climb(Protocol):
         """Bring weights and buffers back, bit by bit."""
 
 
+class Synchronised(Protocol):
+    """What the step knows of a model whose gradients are averaged over several processes."""
+
+    def hold(self, held: bool) -> None:
+        """Leave the gradients of the forwards that follow to this process, or average them again."""
+
+    def refresh(self) -> None:
+        """Take note of what is trained now."""
+
+
 @dataclass
 class TrainStep:
     """The step of a training; calling it with the batches of one step does all of it.
@@ -60,6 +70,7 @@ class TrainStep:
     climb: Climb | None = None
     score: Score = correct
     freezing: Callable[[int], None] | None = None
+    synchronised: Synchronised | None = None
     base_lrs: list[float] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)
 
@@ -75,8 +86,11 @@ class TrainStep:
         """Take step `step` (counted from 0) on the batches of one optimizer step."""
         if self.freezing is not None:
             self.freezing(step)
+            if self.synchronised is not None:
+                self.synchronised.refresh()
         apply(self.optimizer, self.factors, step, self.base_lrs)
-        sums = self.gradient(batches, step)
+        # Every rank climbs by its own share's gradient, as the paper's accelerators do: no sum over the ranks there.
+        sums = self.gradient(batches, step, alone=self.climb is not None)
         if self.climb is not None:
             self.climb.up()
             self._drop_gradients()
@@ -96,20 +110,28 @@ class TrainStep:
         for parameter in self.parameters:
             parameter.grad = None
 
-    def gradient(self, batches: Sequence[Batch], step: int) -> tuple[Tensor, ...]:
-        """Gradient of the mean loss over all samples of the step. Returns (sum of losses, *scores), 0-dim float32."""
-        count = sum(len(batch.target.first) for batch in batches)
+    def gradient(self, batches: Sequence[Batch], step: int, alone: bool = False) -> tuple[Tensor, ...]:
+        """Gradient of the mean loss over all samples of the step, or, `alone`, of this rank's.
+
+        Returns (sum of losses, *scores), 0-dim float32, of this rank.
+        """
+        count = sum(batch.total or len(batch.target.first) for batch in batches)
+        weight = self.device.ranks.world / count  # the ranks' gradients are averaged, not summed
         sums: tuple[Tensor, ...] = ()
         for index, batch in enumerate(batches):
             seed_step(self.base, step * self.accumulate + index, self.device.torch_device)
             images, target = batch.images, batch.target
             if self.mix is not None and (self.mix_steps is None or step < self.mix_steps):
                 images, target = self.mix(images, target.first)
+            if self.synchronised is not None:
+                self.synchronised.hold(alone or index < len(batches) - 1)
             with self.device.autocast():
                 logits = self.model(images)
             losses = target.blend(partial(self.loss, logits))
-            self.device.backward(losses, 1 / count)
+            self.device.backward(losses, weight if batch.counts else 0.0)
             with torch.no_grad():
                 found = (losses.sum(), *self.score(logits, target))
+                if not batch.counts:
+                    found = tuple(map(torch.zeros_like, found))
             sums = tuple(map(torch.add, sums, found)) if sums else found
         return sums

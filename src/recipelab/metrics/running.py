@@ -46,12 +46,26 @@ class StepLog:
     rows: (capacity, 1 + scores) float32 on the device: sums over a step's samples (weighted by lambda under
     mixing). Nothing is read back until a row of metrics or a checkpoint is due, so no step waits for the device; a
     non-finite loss is found then, with the step that it came from.
+
+    add_up: sums a tensor over the ranks of the training, in place, and returns it; what is read here is of all ranks,
+    so all of them read at the same time.
     """
 
-    def __init__(self, capacity: int, device: torch.device, names: Sequence[str] = ("accuracy",)) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        device: torch.device,
+        names: Sequence[str] = ("accuracy",),
+        add_up: Callable[[Tensor], Tensor] = lambda rows: rows,
+    ) -> None:
         self.names = names
         self.rows = torch.zeros(capacity, 1 + len(names), device=device)
         self.filled = 0
+        self.add_up = add_up
+
+    def _read(self) -> Tensor:
+        """The rows so far, (filled, 2), of all ranks."""
+        return self.add_up(self.rows[: self.filled].clone())
 
     def add(self, loss_sum: Tensor, *scores: Tensor) -> None:
         """Record one step: 0-dim float32 sums over its samples."""
@@ -64,21 +78,21 @@ class StepLog:
 
     def first_bad(self) -> int | None:
         """Index in this epoch of the first step whose loss was not finite, or None."""
-        bad = (~torch.isfinite(self.rows[: self.filled, 0])).nonzero()
+        bad = (~torch.isfinite(self._read()[:, 0])).nonzero()
         return int(bad[0]) if len(bad) else None
 
     def compute(self, samples: int) -> dict[str, float]:
         """Mean loss and scores over the `samples` of the epoch so far, summed in float64."""
-        sums = self.rows[: self.filled].double().sum(0).tolist()
+        sums = self._read().double().sum(0).tolist()
         return {name: value / max(samples, 1) for name, value in zip(("loss", *self.names), sums, strict=True)}
 
     def latest(self, batch: int) -> float:
-        """Mean loss of the last step; reading it waits for the device."""
+        """Mean loss of the last step over the `batch` samples of this rank; reading it waits for the device."""
         return float(self.rows[self.filled - 1, 0]) / batch if self.filled else float("nan")
 
     def state(self) -> Tensor:
         """The rows so far, on the CPU, for a checkpoint."""
-        return self.rows[: self.filled].cpu().clone()
+        return self._read().cpu()
 
     def restore(self, rows: Tensor) -> None:
         """Go on from the rows of a checkpoint."""

@@ -1,0 +1,75 @@
+"""The processes of one run brought together: none but this one, those started here, or those torchrun or SLURM started.
+
+The first rank is the run: it owns the record, prints, and gets the signals. It tells the others the recipe as it has
+settled it (seed, record to go on with, every `auto`), and they follow (`commands/follow.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shlex
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import replace
+
+from recipelab.commands.ask import Ask
+from recipelab.commands.crew import Crew
+from recipelab.commands.follow import Orders, enter
+from recipelab.commands.job import Job
+from recipelab.core.errors import UserError
+from recipelab.loop.cluster import Place
+from recipelab.loop.ranks import Alone, Company, Ranks, joined, meeting_point
+from recipelab.loop.signals import StopRequest
+
+
+def company(job: Job, ask: Ask, place: Place | None, stop: StopRequest) -> AbstractContextManager[Company]:
+    """The ranks of a job, for as long as it runs.
+
+    place: the first, among processes that something else has started; None: the others are started here.
+    """
+    processes = job.execution.processes
+    if processes == 1:
+        return contextlib.nullcontext(Alone())
+    for name, pool in job.pools.items():
+        if len(pool) < processes:
+            raise UserError(f"trainer.devices={processes}: {name} has {len(pool)} samples, less than one a process")
+    orders = Orders(settled(job, ask), job.execution, job.recipe_hash)
+    return (
+        _found(place, orders) if place else _started(orders, shlex.join(["recipelab", "train", *ask.overrides]), stop)
+    )
+
+
+def settled(job: Job, ask: Ask) -> Ask:
+    """The words by which another process prepares the same job: with the seed drawn, and the record found."""
+    resumed = job.resumed
+    start = resumed.ask if resumed else ask
+    settled = (f"seed={job.seed}", f"trainer.resume={resumed.record.path if resumed else 'null'}")
+    return replace(start, overrides=(*start.overrides, *settled))
+
+
+@contextlib.contextmanager
+def _found(place: Place, orders: Orders) -> Iterator[Ranks]:
+    with joined(place) as ranks:
+        ranks.tell(orders)
+        yield ranks
+
+
+@contextlib.contextmanager
+def _started(orders: Orders, again: str, stop: StopRequest) -> Iterator[Ranks]:
+    """Ranks as processes of this one, on this machine. Whatever ends the block ends them."""
+    world = orders.execution.processes
+    crew = Crew(world)
+    store = meeting_point(world)
+    try:
+        crew.start(enter, store.port)
+        crew.meet(stop, again)
+        with joined(Place(0, world, 0, world, "recipelab"), store, crew) as ranks:
+            try:
+                ranks.tell(orders)
+                yield ranks
+            except BaseException:
+                crew.kill()
+                raise
+        crew.finish()
+    finally:
+        crew.end()
