@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -65,9 +65,15 @@ def training(parts: Parts, state: State, best: Best, writer: Writer, course: Cou
     )
 
 
+def to_the_end(parts: Parts, run: Callable[[], bool]) -> bool:
+    """Run a training; none of the ranks goes on before the first has written the last checkpoint."""
+    done = run()
+    parts.device.ranks.barrier()
+    return done
+
+
 def lockbox(job: Job, parts: Parts, record: Record) -> dict[str, Any] | None:
     """Last and best, every view, on every split that may be opened; None when stopped on the way."""
-    parts.device.ranks.barrier()  # the first may still be writing the last checkpoint
     checkpoints = {name: record.load_checkpoint(name) for name in CHECKPOINTS if name in record.checkpoints()}
     weights = {name: {"raw": content["model"], **content["views"]} for name, content in checkpoints.items()}
     steps = {name: content["step"] for name, content in checkpoints.items()}

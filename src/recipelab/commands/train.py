@@ -14,7 +14,7 @@ from typing import Any
 from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import Parts, assemble, compile_model
 from recipelab.commands.company import company
-from recipelab.commands.course import Course, chosen, lockbox, new_best, plain_facts, training
+from recipelab.commands.course import Course, chosen, lockbox, new_best, plain_facts, to_the_end, training
 from recipelab.commands.debug import profiled
 from recipelab.commands.follow import follow
 from recipelab.commands.job import Job, prepare
@@ -136,7 +136,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         parts.device.ranks.tell(course)
         run = training(parts, start.state, start.best, screen, course).run
         profile = job.recipe.trainer.debug == "profile"
-        done = profiled(run, record.path, log) if profile else run()
+        done = to_the_end(parts, (lambda: profiled(run, record.path, log)) if profile else run)
         found = lockbox(job, parts, record) if done else None
         drawn = plot_results(job, parts, record, chosen(job, found), found) if found else None
         if found is None or drawn is None:

@@ -65,7 +65,7 @@ class StepLog:
 
     def _read(self) -> Tensor:
         """The rows so far, (filled, 2), of all ranks."""
-        return self.add_up(self.rows[: self.filled].clone())
+        return self.add_up(self.rows[: self.filled].clone()) if self.filled else self.rows[:0]
 
     def add(self, loss_sum: Tensor, *scores: Tensor) -> None:
         """Record one step: 0-dim float32 sums over its samples."""
