@@ -68,7 +68,13 @@ def smooth_pair(tmp_path_factory):
     from tiny_recipe import TINY, USER_TREE
 
     words = (SMOOTH, "augment=baseline", "trainer.accumulate=2", "trainer.gradient_clip=0.5", "averaging=ema")
-    words = (*TINY, *words, "trainer.eval_batch_size=7", f"output={tmp_path_factory.mktemp('smooth')}")
+    words = (
+        *TINY,
+        *words,
+        "metrics=[auroc]",
+        "trainer.eval_batch_size=7",
+        f"output={tmp_path_factory.mktemp('smooth')}",
+    )
     return [train(*words, *how, config_dir=str(USER_TREE), quiet=True) for how in (TWO, ONE)]
 
 
@@ -96,6 +102,7 @@ def test_every_sample_is_counted_once(smooth_pair):
         assert mine["accuracy"] == other["accuracy"]
         assert mine["f1_per_class"] == pytest.approx(other["f1_per_class"])
         assert mine["nll"] == pytest.approx(other["nll"], rel=1e-4)
+        assert mine["auroc"] == pytest.approx(other["auroc"], rel=1e-3)  # of scores that are gathered, not summed
 
 
 def test_the_effective_batch_is_said(smooth_pair):
