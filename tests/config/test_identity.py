@@ -138,6 +138,7 @@ def test_changed_keys_are_named_with_both_values():
     assert changed_keys(BASE, asked) == {
         "mix._target_": (None, "recipelab.mix.mixup.Mixup"),
         "mix.alpha": (None, 0.2),
+        "mix.per": (None, "batch"),
         "optimizer.lr": (0.1, 0.2),
         "trainer.epochs": (BASE["trainer"]["epochs"], 99),
     }
