@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import re
 import shlex
 import shutil
@@ -81,11 +82,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("block", RUN, ids=name_of)
 def test_every_command_runs(block: Block, place: Path) -> None:
     extra = shlex.split(block.directive("tested with") or "")
+    before = shlex.split(block.directive("tested after") or "")
+    assert not before or _exit_code(before[1:]) == 0
     expected = int(block.directive("exits with") or 0)
     for program, *arguments in commands(block):
         assert program == "recipelab", "another program's block is marked `not run`, with the reason"
         if arguments[0] == "train" and "--cfg" not in arguments:
             arguments += [*extra, ONE_THREAD]
+        arguments = [path for word in arguments for path in sorted(glob.glob(word)) or [word]]  # as a shell does
         assert _exit_code(arguments) == expected, " ".join(arguments)
     assert expected == 0 or not (place / "outputs").exists(), "a refused recipe leaves nothing behind"
 

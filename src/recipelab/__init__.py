@@ -9,24 +9,30 @@ load_run(run.path).model(view="raw")
 
 from __future__ import annotations
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["load_run", "train"]
+__all__ = ["cross_validate", "evaluate", "load_run", "predict", "train"]
+
+_HOMES = {
+    "cross_validate": "recipelab.commands.crossval",
+    "evaluate": "recipelab.commands.evaluate",
+    "load_run": "recipelab.loop.load_run",
+    "predict": "recipelab.commands.predict",
+    "train": "recipelab.commands.train",
+}
 
 if TYPE_CHECKING:
+    from recipelab.commands.crossval import cross_validate
+    from recipelab.commands.evaluate import evaluate
+    from recipelab.commands.predict import predict
     from recipelab.commands.train import train
     from recipelab.loop.load_run import load_run
 
 
 def __getattr__(name: str) -> Any:
     """Import torch only when something that needs it is asked for."""
-    if name == "train":
-        from recipelab.commands.train import train
-
-        return train
-    if name == "load_run":
-        from recipelab.loop.load_run import load_run
-
-        return load_run
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from recipelab import __version__
 
@@ -15,6 +16,8 @@ RECIPE_COMMANDS = {
     "show": "show a model, a schedule or an augmentation: show [model|scheduler|augment] [overrides]",
 }
 RUNS = "list run records as a table"
+EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
+PREDICT = "what trained runs say of image files, as CSV"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,10 +86,47 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--cfg", choices=["job"], help="print the complete recipe and stop")
         if name == "train":
             sub.add_argument("--quiet", action="store_true", help="print nothing; the record's train.log has it all")
+    _add_evaluate(commands)
+    _add_predict(commands)
     runs = commands.add_parser("runs", help=RUNS, description=RUNS)
     runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
     runs.set_defaults(command=_runs)
     return parser
+
+
+def _add_evaluate(commands: Any) -> None:
+    sub = commands.add_parser("evaluate", help=EVALUATE, description=EVALUATE, allow_abbrev=False)
+    sub.add_argument("overrides", nargs="*", metavar="RUN|KEY=VALUE", help="records; and data=..., data.root=..., ...")
+    sub.add_argument("--split", choices=["train", "val", "test", "all"], help="default: val; of other data: all")
+    _add_choice_of_weights(sub)
+    sub.add_argument("--output", metavar="FILE", help="write the result (JSON) there, not into the record")
+    sub.set_defaults(command=_evaluate)
+
+
+def _add_predict(commands: Any) -> None:
+    sub = commands.add_parser("predict", help=PREDICT, description=PREDICT, allow_abbrev=False)
+    sub.add_argument("overrides", nargs="*", metavar="RUN FILE|DIR", help="a record, then image files and folders")
+    sub.add_argument("--top", type=int, metavar="K", help="the K most probable classes, not a column for each")
+    _add_choice_of_weights(sub)
+    sub.add_argument("--output", metavar="FILE", help="write the CSV there (default: standard output)")
+    sub.set_defaults(command=_predict)
+
+
+def _add_choice_of_weights(sub: argparse.ArgumentParser) -> None:
+    """What evaluate and predict have in common."""
+    sub.add_argument(
+        "--view", metavar="NAME", help="raw, an average such as ema_0.999, or all; default: the headline's"
+    )
+    sub.add_argument("--checkpoint", metavar="NAME", help="best, last, step_N; default: the headline's")
+    sub.add_argument(
+        "--ensemble",
+        nargs="?",
+        const="logits",
+        choices=["logits", "probabilities"],
+        help="take several runs, or the folds of a cross-validation, together, by the mean of their logits (default)",
+    )
+    sub.add_argument("--config", metavar="FILE", help="without a run: a recipe whose model comes with weights")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
 
 
 def _choices() -> str:
@@ -103,7 +143,7 @@ class _RecipeParser(argparse.ArgumentParser):
     """A command; the help of one over a recipe goes on with every group, choice and key."""
 
     def format_help(self) -> str:
-        if self.get_default("command") is _runs:
+        if self.get_default("command") in (_runs, _evaluate, _predict):
             return super().format_help()
         from recipelab.config.describe import keys
 
@@ -127,9 +167,11 @@ def _print_recipe(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     if options.cfg:
         return _print_recipe(options)
+    from recipelab.commands.crossval import cross_validate, wants_every_fold
     from recipelab.commands.train import train
 
-    train(*options.overrides, config=options.config, config_dir=options.config_dir, quiet=options.quiet)
+    run = cross_validate if wants_every_fold(_ask(options, options.overrides)) else train
+    run(*options.overrides, config=options.config, config_dir=options.config_dir, quiet=options.quiet)
     return 0
 
 
@@ -147,6 +189,22 @@ def _show(options: argparse.Namespace) -> int:
 
     parts = [word for word in options.overrides if "=" not in word and not word.startswith("~")]
     show(_ask(options, [word for word in options.overrides if word not in parts]), parts, options.to)
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from recipelab.commands.evaluate import evaluate
+
+    names = ("split", "view", "checkpoint", "ensemble", "output", "config", "config_dir")
+    evaluate(*options.overrides, **{name: getattr(options, name) for name in names})
+    return 0
+
+
+def _predict(options: argparse.Namespace) -> int:
+    from recipelab.commands.predict import predict_command
+
+    names = ("top", "view", "checkpoint", "ensemble", "output", "config", "config_dir")
+    predict_command(*options.overrides, **{name: getattr(options, name) for name in names})
     return 0
 
 

@@ -13,6 +13,7 @@ from recipelab.commands.resume import Resumed, find_unfinished
 from recipelab.commands.task import tried_loss
 from recipelab.config.check import Recipe
 from recipelab.config.identity import recipe_hash
+from recipelab.core.errors import UserError
 from recipelab.core.facts import Facts
 from recipelab.data.overlap import shared_images
 from recipelab.data.pool import Pool, require_facts
@@ -84,6 +85,10 @@ def _measured(facts: Facts, train: Pool) -> Facts:
 
 def split_data(recipe: Recipe, facts: Facts, source: Any, say: Callable[[str], None]) -> dict[str, Pool]:
     """The splits of the recipe; for debug=overfit one batch in place of them all."""
+    if recipe.data.fold == "all":
+        raise UserError(
+            "data.fold=all is a cross-validation, and not one run: recipelab.cross_validate, or data.fold=0"
+        )
     keys = ("val_split", "test_split", "split_seed", "folds", "fold", "protocol", "limit")
     options = {key: getattr(recipe.data, key) for key in keys}
     loaded = source.load(say)

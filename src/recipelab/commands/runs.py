@@ -47,6 +47,8 @@ def runs(folder: str) -> None:
     for row in rows:
         if row["status"] in ("failed", "unreadable") and row["reason"]:
             console.print(_text(f"{_name(row, root)}: {str(row['reason']).splitlines()[0]}"))
+        if isinstance(row["opened"], int) and row["opened"] > 1:
+            console.print(_text(f"{_name(row, root)}: the test split was opened {row['opened']} times"))
     if any(_saw_test(row) for row in rows):
         console.print("* data.protocol=test_as_val: the test split was the validation split; selection saw it")
 

@@ -84,7 +84,8 @@ def open_record(job: Job, log: Log) -> Record:
         record.lock()
     else:
         name = f"{datetime.now():%Y%m%d-%H%M%S}_{recipe.slots['data'].name}_{recipe.slots['model'].name}_s{job.seed}"
-        record = Record.create(Path(recipe.run.output), name.lower())
+        fold = f"_f{recipe.data.fold}" if recipe.data.folds else ""
+        record = Record.create(Path(recipe.run.output), f"{name}{fold}".lower())
     log.attach(record.path / "train.log")
     return record
 

@@ -228,7 +228,7 @@ def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: 
 def _check_folds(data: Data) -> None:
     if data.folds is None and data.fold != 0:
         raise UserError(f"data.fold={data.fold} has nothing to apply to: give data.folds, such as data.folds=5")
-    if data.folds is not None and data.fold >= data.folds:
+    if data.folds is not None and isinstance(data.fold, int) and data.fold >= data.folds:
         raise UserError(f"data.fold={data.fold}: with data.folds={data.folds} the folds are 0 to {data.folds - 1}")
     if data.folds is not None and data.protocol == "test_as_val":
         raise UserError("data.protocol=test_as_val validates on the test part: it cannot go with data.folds")

@@ -97,8 +97,8 @@ class Data:
     """Seed of the splits, apart from the run's, so that runs of different seeds share them."""
     folds: Annotated[int, Ge(2)] | None = None
     """Number of cross-validation folds; the validation split is then fold `fold`."""
-    fold: Annotated[int, Ge(0)] = 0
-    """Which of the `folds` validates, from 0."""
+    fold: Annotated[int, Ge(0)] | Literal["all"] = 0
+    """Which of the `folds` validates, from 0; all: one run after the other, and a summary of them."""
     protocol: Literal["val", "test_as_val"] = "val"
     """test_as_val: train on all training data, select on the test split, as some literature does; recorded."""
     limit: Count | None = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import json
 import os
 import tempfile
@@ -35,6 +36,17 @@ def write(path: Path, fill: Callable[[IO[bytes]], object]) -> None:
 def write_text(path: Path, text: str) -> None:
     """Replace `path` by `text` in UTF-8, atomically."""
     write(path, lambda file: file.write(text.encode()))
+
+
+def write_lines(path: Path, fill: Callable[[IO[str]], object]) -> None:
+    """Replace `path` by what `fill` writes to an open text file (UTF-8, line ends as they are given), atomically."""
+
+    def encoded(file: IO[bytes]) -> None:
+        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
+        fill(text)
+        text.detach()  # flushed, and the file left open for its fsync
+
+    write(path, encoded)
 
 
 def write_json(path: Path, value: Any) -> None:

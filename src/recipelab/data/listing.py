@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from recipelab.core.errors import UserError
+from recipelab.core.errors import UserError, did_you_mean
 
 # The formats that Pillow decodes by itself. Not EPS (it starts Ghostscript), nor formats of which it reads no pixels.
 # fmt: off
@@ -68,6 +68,24 @@ def list_images(root: Path) -> list[str]:
     """Path, relative to `root` and with forward slashes, of every image file below it, sorted; see `list_folder`."""
     start = len(os.path.join(root, ""))
     return sorted(entry.path[start:].replace(os.sep, "/") for entry in _walk(root) if _is_image(entry))
+
+
+def image_files(path: str) -> list[str]:
+    """`path` itself when it is a file; when it is a folder, every image below it, sorted by path.
+
+    As in training: hidden ones are not looked at, links are followed, a real folder is read once. Raises UserError when
+    there is no such file, or no image in the folder.
+    """
+    place = Path(path).expanduser()
+    if not place.exists() and not place.is_symlink():
+        siblings = [entry.name for entry in place.parent.iterdir()] if place.parent.is_dir() else []
+        raise UserError(f"{path} does not exist{did_you_mean(place.name, siblings, f'{place.parent}/')}")
+    if not place.is_dir():
+        return [str(place)]
+    found = sorted(entry.path for entry in _walk(place) if _is_image(entry))
+    if not found:
+        raise UserError(f"{path} has no images: files named {', '.join(sorted(_extensions())[:6])}, ... are expected")
+    return found
 
 
 def _list_part(root: Path, part: Path) -> tuple[tuple[str, ...], list[tuple[str, int]], list[str]]:

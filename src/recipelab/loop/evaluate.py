@@ -41,3 +41,17 @@ def evaluate(
         metrics.update(logits, batch.target.first)
     device.ranks.reduce(metrics)
     return metrics.compute()
+
+
+@torch.inference_mode()
+def outputs(model: nn.Module, batches: Iterable[Tensor], device: Device) -> Tensor:
+    """What `model`, in eval mode, gives for every sample, in order: (N, K) float32 on the device.
+
+    batches: normalised images (B, C, *S) on the device, of any sizes B.
+    """
+    kept = []
+    for images in batches:
+        with device.autocast():
+            found: Tensor = model(images)
+        kept.append(found.float())
+    return torch.cat(kept)

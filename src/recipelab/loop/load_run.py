@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from recipelab.config.check import check
+from recipelab.config.check import Recipe, check
 from recipelab.config.compose import compose
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
@@ -55,9 +56,20 @@ class Run:
     @property
     def facts(self) -> Facts:
         """What the run knew of its data."""
-        told = self.record.environment()["facts"]
-        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in told.items()}
-        return Facts(**plain)
+        told = self.record.environment().get("facts")
+        try:
+            return TypeAdapter(Facts).validate_python(told)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in ("facts", *first["loc"]))
+            raise UserError(
+                f"{self.path}/environment.json: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+            ) from None
+
+    def views(self, checkpoint: str) -> dict[str, Mapping[str, Tensor]]:
+        """Weights of every view of a checkpoint, on the CPU. Raises UserError when there is no such checkpoint."""
+        content = self.record.load_checkpoint(checkpoint)
+        return {"raw": content["model"], **content["views"]}
 
     def model(self, checkpoint: str = "best", view: str = "raw") -> nn.Module:
         """The model with the weights of a view, on the CPU, in eval mode.
@@ -65,15 +77,9 @@ class Run:
         checkpoint: best, last, or another that the record holds. view: raw, or an average such as ema_0.999.
         Raises UserError when the record has no such checkpoint or view.
         """
-        content = self.record.load_checkpoint(checkpoint)
-        views = {"raw": content["model"], **content["views"]}
-        if view not in views:
-            hint = did_you_mean(view, views)
-            raise UserError(f"{self.path} has no view {view!r}: it has {', '.join(views)}{hint}")
+        weights = chosen(self.views(checkpoint), view, str(self.path))
         recipe = check(compose(base=self.config, config_dir=self.config_dir)).with_facts(self.facts)
-        model: nn.Module = recipe.slots["model"].build()
-        model.load_state_dict(views[view])
-        return model.eval()
+        return rebuilt(recipe, weights, f"{self.path}, checkpoint {checkpoint}")
 
 
 def load_run(path: str | Path, *, config_dir: str | Path | None = None) -> Run:
@@ -82,6 +88,23 @@ def load_run(path: str | Path, *, config_dir: str | Path | None = None) -> Run:
     config_dir: the folder of the user's own modules, when the recipe names any.
     """
     return Run(Record.open(Path(path)), str(config_dir) if config_dir else None)
+
+
+def chosen(views: Mapping[str, Mapping[str, Tensor]], view: str, where: str) -> Mapping[str, Tensor]:
+    """The weights of one view. Raises UserError naming those there are."""
+    if view not in views:
+        raise UserError(f"{where} has no view {view!r}: it has {', '.join(views)}{did_you_mean(view, views)}")
+    return views[view]
+
+
+def rebuilt(recipe: Recipe, weights: Mapping[str, Tensor], where: str) -> nn.Module:
+    """The model of a recipe with its facts, holding `weights`, on the CPU, in eval mode.
+
+    Raises UserError, naming `where`, when the weights are of another model.
+    """
+    model: nn.Module = recipe.slots["model"].build()
+    load_weights(model, weights, where)
+    return model.eval()
 
 
 def read_weights(path: str) -> Weights:
@@ -101,7 +124,12 @@ def read_weights(path: str) -> Weights:
 
 def initialise(model: nn.Module, path: str) -> None:
     """Load weights into a new model. Raises UserError naming what does not fit."""
-    state, own = read_weights(path).state, model.state_dict()
+    load_weights(model, read_weights(path).state, f"trainer.init_from={path}")
+
+
+def load_weights(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
+    """Load `state` into a model that has just these names and shapes. Raises UserError naming what does not fit."""
+    own = model.state_dict()
     wrong = [
         f"{k} {tuple(own[k].shape)}, not {tuple(v.shape)}"
         for k, v in state.items()
@@ -115,5 +143,5 @@ def initialise(model: nn.Module, path: str) -> None:
             for label, names in (("other shape", wrong), ("missing", missing), ("unknown", extra))
             if names
         )
-        raise UserError(f"trainer.init_from={path}: the weights are of another model ({what})")
+        raise UserError(f"{where}: the weights are of another model ({what})")
     model.load_state_dict(state)

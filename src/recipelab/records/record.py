@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import re
 import shutil
@@ -159,6 +160,22 @@ class Record:
     def status(self) -> str:
         """running, finished, interrupted or failed; `running` without a live owner reads as `interrupted`."""
         return results.status(self.path, self.result())
+
+    def keep_evaluation(self, name: str, content: dict[str, Any], *, opened: bool) -> Path:
+        """Write evaluations/{name}.json, or {name}-2, ... where that is taken; returns its path.
+
+        opened: it measured the run's own test split, which is counted in result.json before anything else is written.
+        """
+        if opened:
+            lockbox = self.result().get("lockbox") or {}
+            self.update_result(lockbox={**lockbox, "opened": int(lockbox.get("opened") or 0) + 1})
+        folder = self.path / "evaluations"
+        with self._writing(folder):
+            folder.mkdir(exist_ok=True)
+            names = (name if number == 1 else f"{name}-{number}" for number in itertools.count(1))
+            path = next(path for path in (folder / f"{name}.json" for name in names) if not path.exists())
+            atomic.write_json(path, results.finite(content))
+        return path
 
     def save_checkpoint(self, name: str, content: dict[str, Any]) -> None:
         """Replace checkpoints/{name}.pt.

@@ -1,0 +1,143 @@
+"""`recipelab evaluate`: trained models, or an ensemble of them, measured on a split or on other data."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from recipelab import __version__
+from recipelab.commands.ask import Ask
+from recipelab.commands.measured import evaluation_table, measured, require_same_kind
+from recipelab.commands.samples import Samples, recorded_digest, samples_for
+from recipelab.commands.trained import Trained, describe_execution, open_all, require_folder, sort_words
+from recipelab.core import atomic
+from recipelab.core.errors import UserError
+from recipelab.loop.ensemble import Kind
+from recipelab.records import results
+from recipelab.records.log import Log
+from recipelab.records.record import Record
+
+SCHEMA = 1
+Split = Literal["train", "val", "test", "all"]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What an evaluation found.
+
+    rows: one a model and view, an ensemble's after its members': name, checkpoint, step, view, metrics.
+    data: name, split, samples, sha256, own. files: where it was written.
+    """
+
+    rows: list[dict[str, Any]]
+    data: dict[str, Any]
+    ensemble: str | None = None
+    files: list[Path] = field(default_factory=list)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Those of the last row: the ensemble's, or of the only model and view."""
+        found: dict[str, Any] = self.rows[-1]["metrics"]
+        return found
+
+
+def evaluate(  # noqa: PLR0913 - each is an option of the command
+    *words: str | Path,
+    split: Split | None = None,
+    view: str | None = None,
+    checkpoint: str | None = None,
+    ensemble: Kind | None = None,
+    output: str | Path | None = None,
+    config: str | None = None,
+    config_dir: str | None = None,
+    quiet: bool = False,
+) -> Evaluation:
+    """Measure trained models; the same as `recipelab evaluate`.
+
+    words: run records (or one of a cross-validation: its folds), and overrides such as "data.root=photos". Without a
+        record, overrides of a recipe whose model comes with weights (trainer.init_from).
+    split: of the run's own data, default "val"; of other data a part, default all of it.
+    view: a view's name or "all"; default: that of the run's headline. checkpoint: default: that of its headline.
+    ensemble: measure the models together too, by the mean of their logits or probabilities.
+    output: a file to write instead of one in each record. quiet: print nothing.
+
+    An evaluation on the run's own test split is counted in its record. Raises UserError.
+    """
+    paths, overrides = sort_words(words)
+    ask = Ask(tuple(overrides), config, config_dir)
+    log = Log(quiet=quiet)
+    if output is not None:
+        require_folder(Path(output))
+    members = open_all(paths, ask, checkpoint, log)
+    if ensemble and len(members) < 2:
+        raise UserError("--ensemble: an ensemble needs at least two runs: recipelab evaluate RUN1 RUN2 --ensemble")
+    samples = samples_for(members[0], ask, split, log)
+    require_agreement(members, samples)
+    opening = [m.run.record for m in members if m.run and recorded_digest(m.run, "test") == samples.sha256]
+    keeping = [m.run.record for m in members if m.run] if output is None else opening
+    with _locked(keeping):
+        rows = measured(members, samples.pool, view, ensemble)
+        content = _content(rows, samples, members, ensemble)
+        name = f"{datetime.now():%Y%m%d-%H%M%S}_{samples.data}_{samples.split}"
+        files = [record.keep_evaluation(name, content, opened=record in opening) for record in keeping]
+    if output is not None:
+        atomic.write_json(Path(output), results.finite(content))
+        files = [Path(output)]
+    title = f"{samples.split} of {samples.data}: {len(samples.pool):,} samples"
+    log.table(evaluation_table(rows, title + (f", {ensemble} averaged" if ensemble else "")))
+    for file in files:
+        log(f"written: {file}")
+    return Evaluation(rows, content["data"], ensemble, files)
+
+
+def require_agreement(members: Sequence[Trained], samples: Samples) -> None:
+    """Every model tells the same classes from the same kind of images, and the split is the same for each."""
+    require_same_kind(members)
+    first = members[0]
+    for member in members[1:]:
+        if samples.own and member.run and recorded_digest(member.run, samples.split) != samples.sha256:
+            folds = " (each fold validates on another part; the test split is the same for all: --split test)"
+            raise UserError(
+                f"{first.name} and {member.name} do not have the same {samples.split} split, by the hashes in their"
+                f" records{folds if first.recipe.data.folds and samples.split != 'test' else ''}"
+            )
+
+
+def _content(
+    rows: list[dict[str, Any]], samples: Samples, members: Sequence[Trained], ensemble: str | None
+) -> dict[str, Any]:
+    """The evaluation as its file says it."""
+    return {
+        "schema": SCHEMA,
+        "created": datetime.now().astimezone().isoformat(timespec="seconds"),
+        "recipelab": __version__,
+        "data": {
+            "name": samples.data,
+            "split": samples.split,
+            "samples": len(samples.pool),
+            "sha256": samples.sha256,
+            "own": samples.own,
+        },
+        "ensemble": ensemble,
+        "execution": [describe_execution(member.execution) for member in members],
+        "rows": rows,
+    }
+
+
+@contextlib.contextmanager
+def _locked(records: Sequence[Record]) -> Iterator[None]:
+    """Own the records while they are written to. Raises UserError naming the way round."""
+    with contextlib.ExitStack() as stack:
+        for record in records:
+            try:
+                record.lock()
+            except UserError as error:
+                raise UserError(
+                    f"{error}\n  to leave the record alone: --output FILE (not for its test split)"
+                ) from error
+            stack.callback(record.unlock)
+        yield

@@ -1,0 +1,115 @@
+"""Trained models measured on the same samples, alone and together, and the table of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich.table import Table
+from torch import Tensor
+
+from recipelab.augment.normalize import Normalize
+from recipelab.commands.trained import Trained
+from recipelab.core.errors import UserError
+from recipelab.core.facts import Facts
+from recipelab.data.loader import EvalLoader, place
+from recipelab.data.pool import Pool
+from recipelab.loop.device import Device, applied
+from recipelab.loop.ensemble import Kind, combine
+from recipelab.loop.evaluate import outputs
+from recipelab.metrics.classification import ClassificationMetrics
+
+Row = dict[str, Any]
+
+
+def measured(members: Sequence[Trained], pool: Pool, view: str | None, kind: Kind | None) -> list[Row]:
+    """Rows of name, checkpoint, step, view, metrics: every member by view, and after them, with a kind, the ensemble.
+
+    pool: samples with the members' labels. view: as `Trained.chosen_views` takes it. Raises UserError when the members
+    do not have the same views.
+    """
+    views = [member.chosen_views(view) for member in members]
+    if len({len(names) for names in views}) > 1:
+        raise UserError("--view all: the runs do not have the same views; name one of each: --view NAME")
+    size = members[0].recipe.trainer.eval_batch_size
+    rows = []
+    for chosen in zip(*views, strict=True):
+        found = [outputs_of(member, name, pool).cpu() for member, name in zip(members, chosen, strict=True)]
+        for member, name, values in zip(members, chosen, found, strict=True):
+            metrics = score(values, pool.targets, member.facts, size)
+            rows.append(row(member.name, member.checkpoint, member.step, name, metrics))
+        if kind:
+            together = score(combine(found, kind), pool.targets, members[0].facts, size)
+            checkpoint, name = (_common([m.checkpoint for m in members]), _common(list(chosen)))
+            rows.append(row(f"ensemble of {len(members)} ({kind})", checkpoint, None, name, together))
+    return rows
+
+
+def require_same_kind(members: Sequence[Trained]) -> None:
+    """Every model tells the same classes from images of the same size. Raises UserError naming what differs."""
+    first = members[0]
+    for member in members[1:]:
+        for key in ("task", "num_classes", "class_names", "image_size", "input_channels"):
+            mine, theirs = getattr(first.facts, key), getattr(member.facts, key)
+            if mine != theirs:
+                raise UserError(
+                    f"{first.name} and {member.name} cannot be taken together: {key} is {mine} and {theirs}"
+                )
+
+
+def row(name: str, checkpoint: str, step: int | None, view: str, metrics: Mapping[str, Any]) -> Row:
+    """One line of an evaluation."""
+    return {"name": name, "checkpoint": checkpoint, "step": step, "view": view, "metrics": dict(metrics)}
+
+
+def outputs_of(member: Trained, view: str, pool: Pool) -> Tensor:
+    """(N, K) float32: what a view of a model gives for every sample, executed as the model was."""
+    with applied(member.execution):
+        device = Device(member.execution)
+        model = member.model(view, device)
+        loader = EvalLoader(
+            place(pool.images, device.torch_device),
+            pool.targets.to(device.torch_device),
+            normalize=normalizer(member.facts, device),
+            batch_size=member.recipe.trainer.eval_batch_size,
+            channels_last=member.execution.channels_last,
+        )
+        return outputs(model, (batch.images for batch in loader), device)
+
+
+def normalizer(facts: Facts, device: Device) -> Normalize:
+    """From stored bytes to what the model was trained on."""
+    assert facts.mean is not None
+    assert facts.std is not None
+    return Normalize(facts.mean, facts.std, facts.image_size, device.torch_device)
+
+
+def score(values: Tensor, targets: Tensor, facts: Facts, size: int) -> dict[str, Any]:
+    """Metrics of outputs (N, K) against targets (N,), counted `size` samples at a time, as in training."""
+    counts = ClassificationMetrics(facts.num_classes, values.device)
+    for some, labels in zip(values.split(size), targets.split(size), strict=True):
+        counts.update(some, labels)
+    return counts.compute()
+
+
+def _common(names: Sequence[str]) -> str:
+    return names[0] if len(set(names)) == 1 else "mixed"
+
+
+def evaluation_table(rows: Sequence[Row], title: str) -> Table:
+    """A line a row: where its weights are from, and every metric that is one number."""
+    table = Table(title=title, title_justify="left")
+    for name in ("model", "checkpoint", "view"):
+        table.add_column(name, overflow="fold")
+    columns = [key for key, value in rows[0]["metrics"].items() if not isinstance(value, list)]
+    for key in columns:
+        table.add_column("NLL" if key == "nll" else key, justify="right")
+    for line in rows:
+        cells = [_cell(key, line["metrics"][key]) for key in columns]
+        where = line["checkpoint"] if line["step"] is None else f"{line['checkpoint']} (step {line['step']})"
+        table.add_row(line["name"], where, line["view"], *cells, style="bold" if line is rows[-1] else None)
+    return table
+
+
+def _cell(key: str, value: float) -> str:
+    return f"{value:.2%}" if key in ("accuracy", "top5") else f"{value:.4f}"
