@@ -329,11 +329,11 @@ def test_other_files_of_torch_are_refused(record, content):
 
 
 def test_a_full_disk_keeps_the_checkpoint_and_says_so(record):
-    record.save_checkpoint("last", {"model": torch.zeros(100_000), "step": 120})
+    record.save_checkpoint("last", {"model": {"weight": torch.zeros(100_000)}, "step": 120})
     size = (record.path / "checkpoints" / "last.pt").stat().st_size
     for limit in (10, 5_000, size // 2, size - 500, size - 1):
         with file_limit(limit), pytest.raises(RunError) as caught:
-            record.save_checkpoint("last", {"model": torch.ones(100_000), "step": 140})
+            record.save_checkpoint("last", {"model": {"weight": torch.ones(100_000)}, "step": 140})
         assert "no space left to write" in str(caught.value)
         assert "the last complete checkpoint is" in str(caught.value)
         assert "last.pt (step 120)" in str(caught.value)

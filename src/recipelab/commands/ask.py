@@ -8,6 +8,7 @@ from pathlib import Path
 
 from recipelab.config.check import Recipe, check
 from recipelab.config.compose import compose, load_base
+from recipelab.config.trust import refuse_places
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Ask:
         """Compose and check. base: a record to start from instead; without: keys whose override is left out."""
         source = base or self.config
         start = load_base(source) if source else None
+        if start is not None:
+            refuse_places(start, {key_of(o) for o in self.overrides}, begins=base is None)
         kept = [o for o in self.overrides if key_of(o) not in without]
         return check(compose(kept, config_dir=self.config_dir, base=start))
 
@@ -36,8 +39,11 @@ class Ask:
     def words(self) -> list[str]:
         """Options to repeat when the command is printed to be typed again."""
         folder = [f"--config-dir={self.config_dir}"] if self.config_dir else []
-        # A target that the command names is trusted; one that only the record names need not be.
-        return folder + [o for o in self.overrides if key_of(o).endswith("._target_")]
+        return folder + self.trusted()
+
+    def trusted(self) -> list[str]:
+        """Overrides to repeat to a record that has them already: what a command names is trusted."""
+        return [o for o in self.overrides if key_of(o).endswith("._target_") or key_of(o) == "data.cache"]
 
 
 def key_of(override: str) -> str:

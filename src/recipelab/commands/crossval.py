@@ -114,7 +114,7 @@ def _fold(folder: Path, fold: int, ask: Ask, log: Log, *, quiet: bool) -> Run:
         log(f"fold {fold}: finished, {record.path}")
         return load_run(record.path, config_dir=ask.config_dir)
     log(f"fold {fold}: going on")
-    return train(f"trainer.resume={record.path}", *_targets(ask), config_dir=ask.config_dir, quiet=quiet)
+    return train(f"trainer.resume={record.path}", *ask.trusted(), config_dir=ask.config_dir, quiet=quiet)
 
 
 def _record_of(folder: Path, fold: int) -> Record | None:
@@ -128,11 +128,6 @@ def _record_of(folder: Path, fold: int) -> Record | None:
         if (said.get("data") or {}).get("fold") == fold:
             return record
     return None
-
-
-def _targets(ask: Ask) -> list[str]:
-    """What of the command must be repeated to a run that was begun by it: targets that it trusts."""
-    return [override for override in ask.overrides if key_of(override).endswith("._target_")]
 
 
 def _summary(folder: Path, runs: Sequence[Run], ask: Ask, log: Log) -> dict[str, Any]:
@@ -153,7 +148,7 @@ def _summary(folder: Path, runs: Sequence[Run], ask: Ask, log: Log) -> dict[str,
         "std": {split: _spread(folds, split, lambda values: np.std(values, ddof=1)) for split in splits},
     }
     if "test" in splits:
-        members = open_all([str(run.path) for run in runs], Ask(tuple(_targets(ask)), None, ask.config_dir), None, log)
+        members = open_all([str(run.path) for run in runs], Ask(tuple(ask.trusted()), None, ask.config_dir), None, log)
         samples = samples_for(members[0], Ask(), "test", lambda line: None)
         require_agreement(members, samples)
         together = measured(members, samples.pool, None, "logits")[-1]

@@ -12,6 +12,7 @@ from recipelab.config.check import Recipe
 from recipelab.config.identity import RESUMABLE_KEYS, changed_keys
 from recipelab.config.overrides import PRESETS
 from recipelab.config.schema import Trainer
+from recipelab.config.signature import Schema, fill, schema_of
 from recipelab.core.errors import UserError
 from recipelab.loop.device import process_count
 from recipelab.loop.fit import Best
@@ -41,15 +42,14 @@ class Resumed:
 
     def recorded_digests(self, digests: Mapping[str, str]) -> dict[str, str]:
         """Content of the splits and initial weights it was begun with. Raises UserError when the data now differ."""
-        environment = self.record.environment()
-        recorded: dict[str, str] = {name: part["sha256"] for name, part in environment["splits"].items()}
+        recorded = self.record.split_digests()
         other = [name for name, sha in recorded.items() if digests.get(name) != sha]
         if other:
             raise UserError(
                 f"the data have changed since {self.record.path} was begun (split {', '.join(other)}):"
                 " a run cannot go on with other data\n  begin a new run, or put the data back"
             )
-        initial = environment["initial_weights"]
+        initial = self.record.environment().get("initial_weights")
         return {**recorded, **({"init": initial} if initial else {})}
 
     def restore(self, train: TrainStep, views: Views, best: Best, plan: Plan, identity: Mapping[str, str]) -> State:
@@ -59,10 +59,20 @@ class Resumed:
             self.notes.append("executed differently (other machine, versions or devices)")
         if "last" not in self.record.checkpoints():
             return State()
-        checkpoint = self.record.load_checkpoint("last")
-        state = from_checkpoint(checkpoint, train, views)
+        try:
+            state = self._from_checkpoints(train, views, best, identity)
+        except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
+            raise UserError(
+                f"{self.record.path}: the checkpoints are not of this recipe, or damaged ({type(error).__name__}: "
+                f"{' '.join(str(error).split())[:200]})\n  put them back, or begin a new run"
+            ) from error
         if state.step > plan.total:
             raise UserError(f"{self.record.path} has taken {state.step} steps, more than the {plan.total} asked for")
+        return state
+
+    def _from_checkpoints(self, train: TrainStep, views: Views, best: Best, identity: Mapping[str, str]) -> State:
+        """Put weights, optimizer and the best so far where they stood; anything may be raised by what is not ours."""
+        state = from_checkpoint(self.record.load_checkpoint("last"), train, views)
         if "best" in self.record.checkpoints():
             kept = self.record.load_checkpoint("best")
             found, same = kept["best"], all(kept[key] == identity[key] for key in identity)
@@ -84,6 +94,16 @@ class Resumed:
             "notes": self.notes,
         }
         return [*result.get("resumed", []), entry]
+
+
+def recorded_execution(record: Record) -> dict[str, Any]:
+    """Every `auto` of the trainer section as the record resolved it. Raises UserError when it does not say so."""
+    told = record.environment().get("resolved")
+    if not isinstance(told, dict):
+        raise UserError(f"{record.path}/environment.json tells nothing of how the run was executed: it is damaged")
+    parameters = schema_of(Trainer).parameters
+    known = Schema({key: parameters[key] for key in told if key in parameters})
+    return fill(f"{record.path}/environment.json: resolved", told, known)
 
 
 def open_resumed(ask: Ask) -> Resumed | None:
@@ -117,9 +137,9 @@ def find_unfinished(ask: Ask, recipe: Recipe, wanted: str, say: Callable[[str], 
 
 
 def _resumed(ask: Ask, record: Record) -> Resumed:
-    recorded, resolved = record.config(), record.environment()["resolved"]
+    recorded, resolved = record.config(), recorded_execution(record)
     recipe = ask.recipe(base=record.path, without=["trainer.resume"])
-    before = resolved["devices"]
+    before = resolved.get("devices", 1)
     now = process_count(recipe.trainer.devices if recipe.trainer.devices != recorded["trainer"]["devices"] else "auto")
     allowed = RESUMABLE_KEYS
     if now not in (None, before):

@@ -50,6 +50,7 @@ def samples_for(trained: Trained, ask: Ask, split: str | None, say: Say) -> Samp
     if not told - {*PLACE_KEYS, "data_root"} and split != "all":
         own = _own(trained, trained.run, split or "val", say, moved=bool(told))
         if own is not None:
+            _require_shape(own.pool, trained)
             return own
     elif not told:
         raise UserError("--split all: a run's own data are evaluated by split: train, val or test")
@@ -59,9 +60,7 @@ def samples_for(trained: Trained, ask: Ask, split: str | None, say: Say) -> Samp
 
 def recorded_digest(run: Run, split: str) -> str | None:
     """SHA-256 of a split of the data that a run was trained on, as its record says."""
-    part = (run.record.environment().get("splits") or {}).get(split)
-    sha = part.get("sha256") if isinstance(part, dict) else None
-    return sha if isinstance(sha, str) else None
+    return run.record.split_digests().get(split)
 
 
 def _own(trained: Trained, run: Run, split: str, say: Say, *, moved: bool) -> Samples | None:
@@ -124,6 +123,12 @@ def _labels(trained: Trained, names: Sequence[str], known: dict[str, object]) ->
             f"{', ...' if len(facts.class_names) > 10 else ''}"
         )
     return torch.tensor([facts.class_names.index(name) for name in names])
+
+
+def _require_shape(pool: Pool, trained: Trained) -> None:
+    shape, facts = tuple(pool.images.shape[1:]), trained.facts
+    if shape != (*facts.image_size, facts.input_channels):
+        raise UserError(f"{trained.name}: its environment.json tells another shape than {shape}, that of its data")
 
 
 def _part(parts: dict[str, Pool], split: str, what: str) -> Pool:

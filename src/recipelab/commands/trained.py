@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,8 @@ from torch import Tensor, nn
 from recipelab.commands.ask import Ask, key_of
 from recipelab.commands.assemble import build_model
 from recipelab.commands.job import Job, prepare
+from recipelab.commands.resume import recorded_execution
 from recipelab.config.check import Recipe
-from recipelab.config.schema import Trainer
-from recipelab.config.signature import Schema, fill, schema_of
 from recipelab.core.errors import UserError
 from recipelab.core.facts import Facts
 from recipelab.loop.device import Device, Execution, resolve
@@ -102,15 +101,15 @@ def _from_run(run: Run, ask: Ask, checkpoint: str | None, say: Callable[[str], N
     facts = run.facts
     kept = run.record.checkpoints()
     name = checkpoint or (recipe.run.select if recipe.run.select in kept else "last")
-    content = run.record.load_checkpoint(name)
+    views, step = run.weights(name)
     return Trained(
         name=run.path.resolve().name,
         recipe=recipe.with_facts(facts),
         facts=facts,
         execution=_execution(recipe, run, ask, facts, say),
         checkpoint=name,
-        step=content["step"],
-        views={"raw": content["model"], **content["views"]},
+        step=step,
+        views=views,
         run=run,
     )
 
@@ -130,11 +129,7 @@ def _refuse_other_keys(ask: Ask) -> None:
 
 def _execution(recipe: Recipe, run: Run, ask: Ask, facts: Facts, say: Callable[[str], None]) -> Execution:
     """As the run was executed, as far as this machine can and the command says nothing else."""
-    told = run.record.environment().get("resolved")
-    recorded = {key: value for key, value in told.items() if key in EXECUTION} if isinstance(told, dict) else {}
-    schema = schema_of(Trainer)
-    known = Schema({f.name: schema.parameters[f.name] for f in fields(Trainer) if f.name in recorded})
-    recorded = fill(f"{run.path}/environment.json: resolved", recorded, known)
+    recorded = {key: value for key, value in recorded_execution(run.record).items() if key in EXECUTION}
     recorded["devices"] = 1
     if recorded.get("accelerator") == "cuda" and not torch.cuda.is_available():
         say(f"{run.path} was trained on cuda; there is none here, and it is evaluated on the cpu")

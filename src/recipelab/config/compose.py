@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
 from hydra import compose as hydra_compose
 from hydra import version
 from hydra._internal.hydra import Hydra
@@ -31,6 +30,10 @@ from recipelab.config.schema import OPTIONAL_SECTIONS
 from recipelab.config.slots import SLOTS
 from recipelab.config.tree import groups, packaged_tree
 from recipelab.core.errors import UserError
+from recipelab.core.plain import read_yaml
+
+# What would be fetched: an address, a model of a hub, a path on the network.
+_ADDRESS = re.compile(r"\s*(?:[\w+.-]+://|hf[-_]hub:|local-dir:|//|\\\\)", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -109,11 +112,11 @@ def load_base(path: str | Path) -> dict[str, Any]:
     file = Path(path)
     file = file / "config.yaml" if file.is_dir() else file
     try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        config = read_yaml(file)
+    except (FileNotFoundError, NotADirectoryError):
         raise UserError(f"--config {path}: there is no file {file}") from None
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
-        raise UserError(f"--config {path}: {file} cannot be read as yaml: {error}") from error
+    except UserError as error:
+        raise UserError(f"--config {path}: {error}") from error
     if not isinstance(config, dict) or not all(isinstance(key, str) for key in config):
         raise UserError(f"--config {path}: {file} is not a recipe: a mapping of slots is expected at its top")
     _refuse_magic(str(file), config)
@@ -139,6 +142,10 @@ def _refuse_magic(source: str, node: Any, where: str = "", seen: set[int] | None
             _refuse_magic(source, item, where, seen)
     elif isinstance(node, str) and "${" in node:
         raise UserError(f"{source}: a recipe from a file holds no interpolation, but {where.rstrip('.')}={node!r}")
+    elif isinstance(node, str) and _ADDRESS.match(node):
+        raise UserError(
+            f"{source}: a recipe from a file holds no address to fetch from, but {where.rstrip('.')}={node!r}"
+        )
     elif not isinstance(node, str | int | float | None):
         raise UserError(
             f"{source}: {where.rstrip('.')}={node} is a {type(node).__name__}, which no key takes; quote it"

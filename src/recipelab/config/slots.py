@@ -91,11 +91,19 @@ def _refuse_foreign(slot: str, path: str, found: Any, own: tuple[str, ...]) -> N
     if f"{home}.".startswith(f"{PLACES[slot].room}.") or home.split(".")[0] in own:
         return
     base = PLACES[slot].base
-    if base is not None and inspect.isclass(found) and home.split(".")[0] in LIBRARIES:
+    if base is not None and inspect.isclass(found) and f"{home}.".startswith(_rooms(base)):
         module, name = base.split(":")
         if issubclass(found, getattr(importlib.import_module(module), name)):
             return
     raise UserError(f"{slot}._target_={path}: {home}.{getattr(found, '__name__', '?')} cannot fill the slot {slot!r}")
+
+
+def _rooms(base: str) -> tuple[str, ...]:
+    """Where a library's classes of a kind may come from. torchmetrics' metrics are modules, too, and some of them fetch
+    the model that a key names: of it only what measures numbers, and only as a metric."""
+    if base.startswith("torchmetrics"):
+        return ("torchmetrics.classification.", "torchmetrics.regression.")
+    return tuple(f"{name}." for name in LIBRARIES if name != "torchmetrics")
 
 
 def _import(key: str, path: str) -> Any:

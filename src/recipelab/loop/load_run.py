@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
@@ -17,6 +20,8 @@ from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
 from recipelab.records import checkpoints
 from recipelab.records.record import Record
+
+LARGEST_IMAGE = 2**30  # numbers; a record that claims more would have us allocate it
 
 
 @dataclass(frozen=True)
@@ -55,21 +60,23 @@ class Run:
 
     @property
     def facts(self) -> Facts:
-        """What the run knew of its data."""
-        told = self.record.environment().get("facts")
+        """What the run knew of its data. Raises UserError when environment.json does not say it."""
+        where = f"{self.path}/environment.json: facts"
         try:
-            return TypeAdapter(Facts).validate_python(told)
+            facts = TypeAdapter(Facts).validate_python(self.record.environment().get("facts"))
         except ValidationError as error:
             first = error.errors()[0]
-            where = ".".join(str(part) for part in ("facts", *first["loc"]))
-            raise UserError(
-                f"{self.path}/environment.json: {where}: {first['msg'][:1].lower()}{first['msg'][1:]}"
-            ) from None
+            raise UserError(f"{'.'.join(map(str, (where, *first['loc'])))}: {first['msg']}") from None
+        if min(facts.image_size, default=0) < 1 or facts.input_channels * math.prod(facts.image_size) > LARGEST_IMAGE:
+            raise UserError(f"{where}.image_size={list(facts.image_size)} is no size of an image")
+        return facts
 
-    def views(self, checkpoint: str) -> dict[str, Mapping[str, Tensor]]:
-        """Weights of every view of a checkpoint, on the CPU. Raises UserError when there is no such checkpoint."""
+    def weights(self, checkpoint: str) -> tuple[dict[str, Mapping[str, Tensor]], int]:
+        """Weights of every view of a checkpoint, on the CPU, and its step. Raises UserError when there is none."""
         content = self.record.load_checkpoint(checkpoint)
-        return {"raw": content["model"], **content["views"]}
+        if not isinstance(content.get("views"), dict) or not isinstance(content.get("step"), int):
+            raise UserError(f"{self.path}: checkpoint {checkpoint} has no views or no step: no training wrote it")
+        return {"raw": content["model"], **content["views"]}, content["step"]
 
     def model(self, checkpoint: str = "best", view: str = "raw") -> nn.Module:
         """The model with the weights of a view, on the CPU, in eval mode.
@@ -77,7 +84,7 @@ class Run:
         checkpoint: best, last, or another that the record holds. view: raw, or an average such as ema_0.999.
         Raises UserError when the record has no such checkpoint or view.
         """
-        weights = chosen(self.views(checkpoint), view, str(self.path))
+        weights = chosen(self.weights(checkpoint)[0], view, str(self.path))
         recipe = check(compose(base=self.config, config_dir=self.config_dir)).with_facts(self.facts)
         return rebuilt(recipe, weights, f"{self.path}, checkpoint {checkpoint}")
 
@@ -102,7 +109,11 @@ def rebuilt(recipe: Recipe, weights: Mapping[str, Tensor], where: str) -> nn.Mod
 
     Raises UserError, naming `where`, when the weights are of another model.
     """
-    model: nn.Module = recipe.slots["model"].build()
+    slot = recipe.slots["model"]
+    with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
+        # Before anything is allocated, where the model can be built without: a file may tell any size.
+        _require_fit(slot.build().state_dict(), weights, where)
+    model: nn.Module = slot.build()
     load_weights(model, weights, where)
     return model.eval()
 
@@ -129,19 +140,29 @@ def initialise(model: nn.Module, path: str) -> None:
 
 def load_weights(model: nn.Module, state: Mapping[str, Tensor], where: str) -> None:
     """Load `state` into a model that has just these names and shapes. Raises UserError naming what does not fit."""
-    own = model.state_dict()
-    wrong = [
-        f"{k} {tuple(own[k].shape)}, not {tuple(v.shape)}"
-        for k, v in state.items()
-        if k in own and own[k].shape != v.shape
-    ]
-    missing = [k for k in own if k not in state]
-    extra = [k for k in state if k not in own]
-    if wrong or missing or extra:
+    _require_fit(model.state_dict(), state, where)
+    model.load_state_dict(state)
+
+
+def _require_fit(own: Mapping[str, Tensor], state: Mapping[str, Tensor], where: str) -> None:
+    """Names, shapes and kinds of numbers are the same. Raises UserError naming what is not."""
+    both = [(key, own[key], value) for key, value in state.items() if key in own]
+    other = {
+        "other shape": [
+            f"{k} {tuple(mine.shape)}, not {tuple(v.shape)}" for k, mine, v in both if mine.shape != v.shape
+        ],
+        "other type": [f"{k} {mine.dtype}, not {v.dtype}" for k, mine, v in both if _kind(mine) != _kind(v)],
+        "missing": [key for key in own if key not in state],
+        "unknown": [key for key in state if key not in own],
+    }
+    if any(other.values()):
         what = "; ".join(
             f"{label}: {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
-            for label, names in (("other shape", wrong), ("missing", missing), ("unknown", extra))
+            for label, names in other.items()
             if names
         )
         raise UserError(f"{where}: the weights are of another model ({what})")
-    model.load_state_dict(state)
+
+
+def _kind(value: Tensor) -> tuple[bool, bool]:
+    return value.is_floating_point(), value.is_complex()

@@ -11,6 +11,7 @@ import pickle
 import re
 import zipfile
 from collections import OrderedDict
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +59,15 @@ def load(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path} does not exist{did_you_mean(path.stem, names(path.parent))}{_others(path)}")
     try:
-        with zipfile.ZipFile(path) as archive:
-            damaged = archive.testzip()  # torch does not check the sums: a flipped bit would load as a weight
-        if damaged:
-            raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+        _verify_archive(path)
         value = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises eight kinds for a damaged file; each means the same here
         raise UserError(f"{path} cannot be read: {_reason(error)}{_others(path)}") from error
     schema = value.pop("schema", None) if isinstance(value, dict) else None
     if schema != SCHEMA:
         raise UserError(f"{path} has checkpoint schema {schema}, this recipelab reads {SCHEMA}{_others(path)}")
+    if wrong := _not_weights(value):
+        raise UserError(f"{path} cannot be read: {wrong}{_others(path)}")
     assert isinstance(value, dict)
     return value
 
@@ -78,14 +78,71 @@ def load_foreign(path: Path) -> Any:
 
     _refuse_unsafe()
     try:
-        return torch.load(path, weights_only=True, map_location="cpu")
+        value = torch.load(path, weights_only=True, map_location="cpu")
     except Exception as error:  # torch raises eight kinds for a damaged file; each means the same here
         raise UserError(f"{path} cannot be read: {_reason(error)}") from error
+    if not all(_is_sound(tensor) for tensor in _tensors(value)):
+        raise UserError(f"{path} cannot be read: it holds a tensor that is sparse, or larger than what is stored of it")
+    return value
 
 
 def _refuse_unsafe() -> None:
     if os.environ.get(_UNSAFE):
         raise UserError(f"{_UNSAFE} is set: it would let a checkpoint run code\n  fix: unset {_UNSAFE}")
+
+
+def _verify_archive(path: Path) -> None:
+    """Every sum is right (torch does not check them: a flipped bit would load as a weight), and what comes out of the
+    file is no more than what is in it. Raises zipfile.BadZipFile."""
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        packed = any(entry.compress_type != zipfile.ZIP_STORED for entry in entries)
+        if packed or sum(entry.file_size for entry in entries) > path.stat().st_size:
+            raise zipfile.BadZipFile("it is packed, and may be made to fill the memory")
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(f"the checksum of {damaged} is wrong")
+
+
+def _not_weights(value: Any) -> str | None:
+    """What is wrong with a checkpoint's content, or None: weights by name, and no tensor larger than its storage."""
+    states = [value.get("model")]
+    views = value.get("views", {})
+    if not isinstance(views, dict):
+        return "its views are no weights by name"
+    for state in [*states, *views.values()]:
+        if not isinstance(state, dict) or not all(isinstance(k, str) and _is_tensor(v) for k, v in state.items()):
+            return "its weights are no tensors by name"
+    if any(not _is_sound(tensor) for tensor in _tensors(value)):
+        return "it holds a tensor that is not plain: sparse, without values, or larger than what is stored of it"
+    return None
+
+
+def _tensors(value: Any) -> Iterator[Any]:
+    """Every tensor in plain containers, keys included."""
+    if _is_tensor(value):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _tensors(key)
+            yield from _tensors(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from _tensors(item)
+
+
+def _is_tensor(value: Any) -> bool:
+    import torch
+
+    return isinstance(value, torch.Tensor)
+
+
+def _is_sound(tensor: Any) -> bool:
+    """Dense values on the CPU, as many as are stored: an expanded tensor of one number can claim any size."""
+    import torch
+
+    if tensor.layout is not torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        return False
+    return bool(tensor.numel() * tensor.element_size() <= tensor.untyped_storage().nbytes())
 
 
 def last_complete(folder: Path) -> str:
@@ -116,7 +173,11 @@ def _refuse(value: Any, where: str) -> None:
     """Raise TypeError at what weights-only loading would refuse; by exact type, since numpy's float64 is a float."""
     import torch
 
-    if isinstance(value, torch.Tensor) or type(value) in _PLAIN:
+    if isinstance(value, torch.Tensor):
+        if value.layout is not torch.strided or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            raise TypeError(f"checkpoint entry {where} is a sparse or expanded tensor; save a contiguous one")
+        return
+    if type(value) in _PLAIN:
         return
     if type(value) in (dict, OrderedDict):
         for key, item in value.items():

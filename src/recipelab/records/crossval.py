@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from recipelab.core import atomic
 from recipelab.core.errors import UserError
+from recipelab.core.plain import read_json
 from recipelab.records import listing, results
 
 SCHEMA = 1
@@ -18,10 +18,7 @@ STATUSES = ("running", "finished")
 def read(folder: Path) -> dict[str, Any]:
     """The summary in `folder`. Raises FileNotFoundError when there is none, UserError when it cannot be read."""
     path = folder / NAME
-    try:
-        value = json.loads(path.read_bytes())
-    except (ValueError, RecursionError) as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+    value = read_json(path)
     if not isinstance(value, dict) or value.get("schema") != SCHEMA or value.get("status") not in STATUSES:
         raise UserError(f"{path} is not the summary of a cross-validation, schema {SCHEMA}")
     return value

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ import yaml
 
 from recipelab.core import atomic
 from recipelab.core.errors import RunError, UserError
+from recipelab.core.plain import read_json, read_yaml
 from recipelab.records import checkpoints, places, results
 from recipelab.records.lock import Lock
 from recipelab.records.metrics_file import MetricsFile
@@ -84,6 +84,9 @@ class Record:
         """
         if self._lock is not None:
             return
+        for path in (*self.path.iterdir(), *self._checkpoints.glob("*")) if self.path.is_dir() else ():
+            if path.is_symlink():  # somebody's record could have us write anywhere
+                raise UserError(f"{path} is a link: in a record that is written to, every file is its own")
         lock = Lock(self.path)
         lock.acquire()
         self._lock = lock
@@ -108,11 +111,9 @@ class Record:
         """config.yaml: the resolved recipe. Raises UserError when it is missing or cannot be read."""
         path = self.path / "config.yaml"
         try:
-            value = yaml.safe_load(path.read_bytes())
+            value = read_yaml(path)
         except FileNotFoundError as error:
             raise UserError(f"{self.path} is no complete record: config.yaml is missing") from error
-        except (yaml.YAMLError, ValueError, RecursionError) as error:
-            raise UserError(f"{path} cannot be read: {error}") from error
         if not isinstance(value, dict):
             raise UserError(f"{path} holds no recipe: keys and values are expected")
         return value
@@ -127,11 +128,22 @@ class Record:
         """environment.json: machine and versions. Raises UserError when it is missing or cannot be read."""
         path = self.path / "environment.json"
         try:
-            value = json.loads(path.read_bytes())
-        except (FileNotFoundError, ValueError) as error:
-            raise UserError(f"{path} cannot be read: {error}") from error
-        assert isinstance(value, dict)
+            value = read_json(path)
+        except FileNotFoundError as error:
+            raise UserError(f"{self.path} is no complete record: environment.json is missing") from error
+        if not isinstance(value, dict):
+            raise UserError(f"{path} cannot be read: keys and values are expected")
         return value
+
+    def split_digests(self) -> dict[str, str]:
+        """SHA-256 (hex) of each split of the data, as environment.json says. Raises UserError when it does not."""
+        told = self.environment().get("splits")
+        parts: dict[str, Any] = told if isinstance(told, dict) else {}
+        hashes = {name: part.get("sha256") if isinstance(part, dict) else None for name, part in parts.items()}
+        found = {name: sha for name, sha in hashes.items() if isinstance(sha, str)}
+        if not found or len(found) < len(hashes):
+            raise UserError(f"{self.path}/environment.json tells no hash of the splits: it is damaged")
+        return found
 
     def write_environment(self, environment: dict[str, Any]) -> None:
         """Replace environment.json."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
 from pathlib import Path
 from typing import Any
 
 from recipelab.core.errors import UserError
+from recipelab.core.plain import read_json
 from recipelab.records.lock import live_holder
 
 SCHEMA = 1
@@ -21,10 +21,7 @@ def read(folder: Path) -> dict[str, Any]:
     Raises FileNotFoundError when there is none, UserError when it cannot be read or is of a newer schema.
     """
     path = folder / NAME
-    try:
-        value = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise UserError(f"{path} cannot be read: {error}") from error
+    value = read_json(path)
     schema = value.get("schema") if isinstance(value, dict) else None
     if not isinstance(schema, int) or schema < 1:
         raise UserError(f"{path} is not the result of a run: it has no schema number")
