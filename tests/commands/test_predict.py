@@ -224,3 +224,39 @@ def test_what_it_says_can_be_had_from_the_model_itself(runs: list[Path], photos:
         expected = run.model("best")((pixels - mean) / std).softmax(1)
     found = predict(run.path, file, config_dir=str(USER_TREE))
     torch.testing.assert_close(found.probabilities, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_a_regression_gives_values(tmp_path: Path, capsys: Capture) -> None:
+    (tmp_path / "grey").mkdir()
+    for number in range(60):
+        pixels = np.full((8, 8, 3), 4 * number, dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "grey" / f"{number}_{number / 10}.png")
+    data = ("data=filenames", f"data.root={tmp_path / 'grey'}", "data.pattern='_([0-9.]+)[.]png$'", "data.cache=none")
+    words = [word for word in TINY if not word.startswith("data")]
+    outputs = f"output={tmp_path / 'outputs'}"
+    runs = [train(*words, *data, f"seed={s}", outputs, config_dir=str(USER_TREE), quiet=True) for s in (0, 1)]
+    options: dict[str, Any] = {"config_dir": str(USER_TREE)}
+    found = predict(runs[0].path, tmp_path / "grey", **options)
+    truth = torch.tensor([float(Path(path).stem.split("_")[1]) for path in found.paths])
+    told = evaluate(
+        runs[0].path,
+        data[1],
+        data[3],
+        split="all",
+        output=tmp_path / "x.json",
+        quiet=True,
+        **options,
+    )
+    assert told.metrics["mae"] == pytest.approx((found.probabilities[:, 0] - truth).abs().mean().item(), rel=1e-4)
+    both = predict(*(run.path for run in runs), tmp_path / "grey", ensemble="logits", **options)
+    other = predict(runs[1].path, tmp_path / "grey", **options)
+    torch.testing.assert_close(both.probabilities, (found.probabilities + other.probabilities) / 2)
+    assert command(runs[0].path, tmp_path / "grey") == 0
+    rows = table(capsys.readouterr().out)
+    assert len(rows[0]) == 2
+    assert [float(list(row.values())[1]) for row in rows] == pytest.approx(found.probabilities[:, 0].tolist(), rel=1e-4)
+    assert command(runs[0].path, tmp_path / "grey", "--top", 1) == 2
+    assert command(runs[0].path, runs[1].path, tmp_path / "grey", "--ensemble", "probabilities") == 2
+    assert capsys.readouterr().err.count("error: --") == 2
+    with pytest.raises(ValueError, match="no classes"):
+        _ = found.classes

@@ -9,6 +9,8 @@ from rich.table import Table
 from torch import Tensor
 
 from recipelab.augment.normalize import Normalize
+from recipelab.commands.screen import shown
+from recipelab.commands.task import make_metrics
 from recipelab.commands.trained import Trained
 from recipelab.core.errors import UserError
 from recipelab.core.facts import Facts
@@ -17,7 +19,6 @@ from recipelab.data.pool import Pool
 from recipelab.loop.device import Device, applied
 from recipelab.loop.ensemble import Kind, combine
 from recipelab.loop.evaluate import outputs
-from recipelab.metrics.classification import ClassificationMetrics
 
 Row = dict[str, Any]
 
@@ -26,20 +27,21 @@ def measured(members: Sequence[Trained], pool: Pool, view: str | None, kind: Kin
     """Rows of name, checkpoint, step, view, metrics: every member by view, and after them, with a kind, the ensemble.
 
     pool: samples with the members' labels. view: as `Trained.chosen_views` takes it. Raises UserError when the members
-    do not have the same views.
+    do not have the same views, or have values and no probabilities.
     """
+    if kind == "probabilities" and members[0].facts.task == "regression":
+        raise UserError("--ensemble probabilities: a regression has none; --ensemble takes the mean of the values")
     views = [member.chosen_views(view) for member in members]
     if len({len(names) for names in views}) > 1:
         raise UserError("--view all: the runs do not have the same views; name one of each: --view NAME")
-    size = members[0].recipe.trainer.eval_batch_size
     rows = []
     for chosen in zip(*views, strict=True):
         found = [outputs_of(member, name, pool).cpu() for member, name in zip(members, chosen, strict=True)]
         for member, name, values in zip(members, chosen, found, strict=True):
-            metrics = score(values, pool.targets, member.facts, size)
+            metrics = score(values, pool.targets, member)
             rows.append(row(member.name, member.checkpoint, member.step, name, metrics))
         if kind:
-            together = score(combine(found, kind), pool.targets, members[0].facts, size)
+            together = score(combine(found, kind), pool.targets, members[0])
             checkpoint, name = (_common([m.checkpoint for m in members]), _common(list(chosen)))
             rows.append(row(f"ensemble of {len(members)} ({kind})", checkpoint, None, name, together))
     return rows
@@ -49,7 +51,7 @@ def require_same_kind(members: Sequence[Trained]) -> None:
     """Every model tells the same classes from images of the same size. Raises UserError naming what differs."""
     first = members[0]
     for member in members[1:]:
-        for key in ("task", "num_classes", "class_names", "image_size", "input_channels"):
+        for key in ("task", "num_classes", "class_names", "image_size", "input_channels", "image_dtype"):
             mine, theirs = getattr(first.facts, key), getattr(member.facts, key)
             if mine != theirs:
                 raise UserError(
@@ -81,19 +83,24 @@ def normalizer(facts: Facts, device: Device) -> Normalize:
     """From stored bytes to what the model was trained on."""
     assert facts.mean is not None
     assert facts.std is not None
-    return Normalize(facts.mean, facts.std, facts.image_size, device.torch_device)
+    unit = 255 if facts.image_dtype == "uint8" else 1
+    return Normalize(facts.mean, facts.std, facts.image_size, device.torch_device, unit=unit)
 
 
-def score(values: Tensor, targets: Tensor, facts: Facts, size: int) -> dict[str, Any]:
-    """Metrics of outputs (N, K) against targets (N,), counted `size` samples at a time, as in training."""
-    counts = ClassificationMetrics(facts.num_classes, values.device)
-    for some, labels in zip(values.split(size), targets.split(size), strict=True):
-        counts.update(some, labels)
+def score(values: Tensor, targets: Tensor, member: Trained) -> dict[str, Any]:
+    """The metrics of a model's recipe for outputs (N, K), counted as many samples at a time as in training."""
+    counts, size = make_metrics(member.recipe, member.facts, values.device), member.recipe.trainer.eval_batch_size
+    for some, truth in zip(values.split(size), targets.split(size), strict=True):
+        counts.update(some, truth)
     return counts.compute()
 
 
 def _common(names: Sequence[str]) -> str:
     return names[0] if len(set(names)) == 1 else "mixed"
+
+
+def _chosen(metrics: Mapping[str, Any], columns: Sequence[str]) -> list[tuple[str, Any]]:
+    return [(key, metrics[key]) for key in columns]
 
 
 def evaluation_table(rows: Sequence[Row], title: str) -> Table:
@@ -105,11 +112,7 @@ def evaluation_table(rows: Sequence[Row], title: str) -> Table:
     for key in columns:
         table.add_column("NLL" if key == "nll" else key, justify="right")
     for line in rows:
-        cells = [_cell(key, line["metrics"][key]) for key in columns]
+        cells = [f"{v:.4f}" if key == "nll" else shown(key, v) for key, v in _chosen(line["metrics"], columns)]
         where = line["checkpoint"] if line["step"] is None else f"{line['checkpoint']} (step {line['step']})"
         table.add_row(line["name"], where, line["view"], *cells, style="bold" if line is rows[-1] else None)
     return table
-
-
-def _cell(key: str, value: float) -> str:
-    return f"{value:.2%}" if key in ("accuracy", "top5") else f"{value:.4f}"

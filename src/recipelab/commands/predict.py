@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import torch
 from torch import Tensor, nn
@@ -32,17 +32,21 @@ CHUNK_BYTES = 2**27  # of decoded images at once: the memory of a million files 
 class Predictions:
     """What was said of the files that could be read, in the order in which they were named.
 
-    paths: N files. probabilities: (N, K) float32. class_names: K. failures: path -> why that file could not be read.
+    paths: N files. probabilities: (N, K) float32; of a regression the values of the K targets. class_names: K.
+    failures: path -> why that file could not be read.
     """
 
     class_names: tuple[str, ...]
+    task: str = "classification"
     paths: list[str] = field(default_factory=list)
     probabilities: Tensor = field(default_factory=lambda: torch.empty(0))
     failures: dict[str, str] = field(default_factory=dict)
 
     @property
     def classes(self) -> list[str]:
-        """The most probable class of each file."""
+        """The most probable class of each file. Raises ValueError for a regression."""
+        if self.task == "regression":
+            raise ValueError("a regression tells values, and no classes")
         return [self.class_names[label] for label in self.probabilities.argmax(1).tolist()] if self.paths else []
 
 
@@ -63,7 +67,7 @@ def predict(
     Files are decoded, turned and sized as in training. One that cannot be read is in `failures`. Raises UserError.
     """
     members, files = _asked(words, Ask((), config, config_dir), checkpoint, ensemble, view)
-    result = Predictions(members[0].member.class_names)
+    result = Predictions(members[0].member.class_names, members[0].member.facts.task)
     parts = []
     for paths, probabilities, failures in _predicted(members, files, ensemble or "logits"):
         result.paths += paths
@@ -83,7 +87,8 @@ def predict_command(
     config: str | None = None,
     config_dir: str | None = None,
 ) -> None:
-    """`predict` as CSV: path, class, and a probability a class, or with `top` the K most probable classes.
+    """`predict` as CSV: path, class, and a probability a class, or with `top` the K most probable classes; of a
+    regression path and the targets' values.
 
     output: the file, replaced whole; None: standard output, row by row. What cannot be read is named on standard error.
     Raises UserError before any row; RunError, after all of them, when there were such files.
@@ -92,14 +97,17 @@ def predict_command(
     names = members[0].member.class_names
     if output is not None:
         require_folder(Path(output))
+    facts = members[0].member.facts
+    if facts.task == "regression" and top is not None:
+        raise UserError(f"--top {top}: {members[0].member.name} tells values, and no classes")
     if top is not None and not 1 <= top <= len(names):
         raise UserError(f"--top {top}: {members[0].member.name} tells {len(names)} classes; choose 1 to {len(names)}")
     chunks = _predicted(members, files, ensemble or "logits")
     failed: dict[str, str] = {}
     if output is None:
-        _write(sys.stdout, chunks, names, top, failed)
+        _write(sys.stdout, chunks, _Table(facts.task, names, top), failed)
     else:
-        atomic.write_lines(Path(output), lambda file: _write(file, chunks, names, top, failed))
+        atomic.write_lines(Path(output), lambda file: _write(file, chunks, _Table(facts.task, names, top), failed))
     for path, reason in failed.items():
         print(f"{printable(path)} cannot be read: {printable(reason)}", file=sys.stderr)
     if failed:
@@ -130,10 +138,15 @@ def _asked(
     require_same_kind(members)
     if view == "all":
         raise UserError("--view all: a prediction is one view's; name it")
-    if members[0].facts.input_dim != 2:
+    facts = members[0].facts
+    if facts.input_dim != 2 or facts.image_dtype != "uint8" or facts.input_channels not in (1, 3):
+        size = "x".join(str(edge) for edge in facts.image_size)
         raise UserError(
-            f"predict reads images, and {members[0].name} takes data of {members[0].facts.input_dim} dimensions"
+            f"predict reads image files, and {members[0].name} takes arrays: {size}, {facts.input_channels} channels,"
+            f" {facts.image_dtype}"
         )
+    if ensemble == "probabilities" and facts.task == "regression":
+        raise UserError("--ensemble probabilities: a regression has none; --ensemble takes the mean of the values")
     return [_Ready(member, member.chosen_views(view)[0]) for member in members], files
 
 
@@ -152,7 +165,8 @@ def _predicted(
         if good:
             images = torch.from_numpy(decoded.images[good])
             together = combine([one.outputs(images) for one in members], kind)
-            yield [some[row] for row in good], together.softmax(1), failures
+            values = together if facts.task == "regression" else together.softmax(1)
+            yield [some[row] for row in good], values, failures
         else:
             yield [], torch.empty(0, facts.num_classes), failures
 
@@ -178,33 +192,44 @@ class _Ready:
         return values if self.member.execution.channels_last else values.contiguous()
 
 
+@dataclass(frozen=True)
+class _Table:
+    """The columns of the CSV: of classes one probability each, or only the `top` most probable; of targets their
+    values."""
+
+    task: str
+    names: Sequence[str]
+    top: int | None
+
+    def header(self) -> list[str]:
+        if self.task == "regression":
+            return ["path", *(csv_cell(name) for name in self.names)]
+        if self.top is None:
+            return ["path", "class", *(csv_cell(f"p_{name}") for name in self.names)]
+        return ["path", *(f"{what}_{rank}" for rank in range(1, self.top + 1) for what in ("class", "p"))]
+
+    def cells(self, path: str, row: Tensor) -> list[str]:
+        numbers = [f"{value:.6g}" for value in row.tolist()]
+        if self.task == "regression":
+            return [csv_cell(path), *numbers]
+        if self.top is None:
+            return [csv_cell(path), csv_cell(self.names[int(row.argmax())]), *numbers]
+        best = row.topk(self.top).indices.tolist()
+        return [csv_cell(path), *(cell for label in best for cell in (csv_cell(self.names[label]), numbers[label]))]
+
+
 def _write(
-    file: IO[str],
-    chunks: Iterator[tuple[list[str], Tensor, dict[str, str]]],
-    names: Sequence[str],
-    top: int | None,
-    failed: dict[str, str],
+    file: IO[str], chunks: Iterator[tuple[list[str], Tensor, dict[str, str]]], table: _Table, failed: dict[str, str]
 ) -> None:
     """The header and a row a file; failures are collected in `failed`."""
     show = printable if file.isatty() else str
     writer = csv.writer(file, lineterminator="\n")
-    if top is None:
-        writer.writerow([show(csv_cell(c)) for c in ("path", "class", *(f"p_{name}" for name in names))])
-    else:
-        writer.writerow(["path", *(f"{what}_{rank}" for rank in range(1, top + 1) for what in ("class", "p"))])
-    for paths, probabilities, failures in chunks:
+    writer.writerow([show(cell) for cell in table.header()])
+    for paths, values, failures in chunks:
         failed |= failures
-        for path, row in zip(paths, probabilities, strict=True):
-            writer.writerow([show(str(cell)) for cell in (csv_cell(path), *_cells(row, names, top))])
+        for path, row in zip(paths, values, strict=True):
+            writer.writerow([show(cell) for cell in table.cells(path, row)])
         file.flush()
-
-
-def _cells(row: Tensor, names: Sequence[str], top: int | None) -> list[Any]:
-    if top is None:
-        return [csv_cell(names[int(row.argmax())]), *(f"{value:.6g}" for value in row.tolist())]
-    values, labels = row.topk(top)
-    pairs = zip(labels.tolist(), values.tolist(), strict=True)
-    return [cell for label, value in pairs for cell in (csv_cell(names[label]), f"{value:.6g}")]
 
 
 def _aside(line: str) -> None:

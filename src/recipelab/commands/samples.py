@@ -14,7 +14,7 @@ from recipelab.commands.trained import Trained
 from recipelab.config.identity import PLACE_KEYS
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
-from recipelab.data.pool import Pool
+from recipelab.data.pool import Pool, require_facts
 from recipelab.loop.load_run import Run
 
 Say = Callable[[str], None]
@@ -94,18 +94,21 @@ def _other(trained: Trained, split: str, say: Say) -> Pool:
     slot = replace(slot, kwargs={**slot.kwargs, **{k: v for k, v in sized.items() if k in slot.schema.parameters}})
     source = slot.build()
     known = source.facts()
-    for key in ("image_size", "input_channels"):
+    for key in ("task", "image_size", "input_channels", "image_dtype"):
         if key in known and known[key] != getattr(facts, key):
             raise UserError(f"data: {key} is {known[key]}, and {trained.name} takes {getattr(facts, key)}")
     labels = _labels(trained, tuple(known.get("class_names") or trained.recipe.data.class_names or ()), known)
     train, test = source.load(say)
     parts = {"train": train, **({"test": test} if test is not None else {})}
     pool = _together(list(parts.values())) if split == "all" else _part(parts, split, "these data have the parts")
-    return Pool(pool.images, labels[pool.targets], pool.names)
+    require_facts(replace(facts, num_classes=len(labels)), pool)
+    targets = pool.targets[:, labels] if facts.task == "regression" else labels[pool.targets]
+    return Pool(pool.images, targets.contiguous(), pool.names)
 
 
 def _labels(trained: Trained, names: Sequence[str], known: dict[str, object]) -> torch.Tensor:
-    """The model's label of each label of other data: (classes,) int64, by name where both have names."""
+    """The model's label of each label of other data, or the column of each of a regression's targets: (K,) int64, by
+    name where both have names."""
     facts: Facts = trained.facts
     if not names or not facts.class_names:
         count = known.get("num_classes") or trained.recipe.data.num_classes
@@ -122,6 +125,10 @@ def _labels(trained: Trained, names: Sequence[str], known: dict[str, object]) ->
             f"{did_you_mean(unknown[0], facts.class_names)}\n  its classes: {', '.join(facts.class_names[:10])}"
             f"{', ...' if len(facts.class_names) > 10 else ''}"
         )
+    if facts.task == "regression":
+        if missing := [name for name in facts.class_names if name not in names]:
+            raise UserError(f"the data have no target {missing[0]!r}, which {trained.name} tells: {', '.join(names)}")
+        return torch.tensor([names.index(name) for name in facts.class_names])
     return torch.tensor([facts.class_names.index(name) for name in names])
 
 

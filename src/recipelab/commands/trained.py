@@ -135,7 +135,7 @@ def _execution(recipe: Recipe, run: Run, ask: Ask, facts: Facts, say: Callable[[
         say(f"{run.path} was trained on cuda; there is none here, and it is evaluated on the cpu")
         recorded["accelerator"] = "cpu"
     kept = {key: value for key, value in recorded.items() if ask.value(f"trainer.{key}") is None}
-    return resolve(replace(recipe.trainer, compile=False, **kept), input_dim=facts.input_dim)
+    return resolve(replace(recipe.trainer, compile=False, **kept), input_dim=facts.input_dim, task=facts.task)
 
 
 def _from_recipe(ask: Ask, checkpoint: str | None, say: Callable[[str], None]) -> Trained:
