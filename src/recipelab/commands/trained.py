@@ -143,13 +143,13 @@ def _from_recipe(ask: Ask, checkpoint: str | None, say: Callable[[str], None]) -
     if checkpoint is not None:
         raise UserError(f"--checkpoint {checkpoint} names a checkpoint of a run, and no run is given")
     recipe = ask.recipe()
-    if not recipe.trainer.init_from and not recipe.slots["model"].kwargs.get("pretrained"):
+    if not (recipe.trainer.init_from or recipe.model.pretrained or recipe.model.weights):
         raise UserError(
             f"the weights of {recipe.slots['model'].name} would be random: name a run, outputs/NAME,"
-            " or weights, trainer.init_from=PATH"
+            " or weights: trainer.init_from=PATH, model.weights=FILE or model.pretrained=true"
         )
     job = prepare(ask, say)
-    weights = build_model(job, Device(job.execution)).state_dict()
+    weights = build_model(job, Device(job.execution))[0].state_dict()
     return Trained(
         name=job.recipe.slots["model"].name,
         recipe=job.recipe,

@@ -110,9 +110,11 @@ def rebuilt(recipe: Recipe, weights: Mapping[str, Tensor], where: str) -> nn.Mod
     Raises UserError, naming `where`, when the weights are of another model.
     """
     slot = recipe.slots["model"]
-    with contextlib.suppress(NotImplementedError, RuntimeError), torch.device("meta"):
-        # Before anything is allocated, where the model can be built without: a file may tell any size.
-        _require_fit(slot.build().state_dict(), weights, where)
+    planned: Mapping[str, Tensor] | None = None
+    with contextlib.suppress(Exception), torch.device("meta"):  # some models read values while they are built
+        planned = slot.build().state_dict()
+    if planned is not None:  # before anything is allocated: a file may tell any size
+        _require_fit(planned, weights, where)
     model: nn.Module = slot.build()
     load_weights(model, weights, where)
     return model.eval()
