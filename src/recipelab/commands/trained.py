@@ -149,7 +149,13 @@ def _from_recipe(ask: Ask, checkpoint: str | None, say: Callable[[str], None]) -
             " or weights: trainer.init_from=PATH, model.weights=FILE or model.pretrained=true"
         )
     job = prepare(ask, say)
-    weights = build_model(job, Device(job.execution))[0].state_dict()
+    model, report = build_model(job, Device(job.execution))
+    if report and report.new and not job.recipe.trainer.init_from:
+        raise UserError(
+            f"{report.source}: these data need other outputs than the weights have, so {report.new[0]} would be random:"
+            " train first, and name the run"
+        )
+    weights = model.state_dict()
     return Trained(
         name=job.recipe.slots["model"].name,
         recipe=job.recipe,
