@@ -80,7 +80,7 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         device=device,
         plan=plan,
         step=step,
-        views=Views(model, bank),
+        views=Views(model, bank, getattr(step.optimizer, "evaluation_weights", None)),
         epochs=epochs,
         evaluation=evaluation,
         summary=summary(model, job.facts.image_size, job.facts.input_channels),
