@@ -12,7 +12,7 @@ from recipelab import __version__
 RECIPE_COMMANDS = {
     "train": "train one recipe and leave a run record",
     "check": "check a recipe without running it",
-    "show": "show a model, a schedule or an augmentation: show [model|scheduler|augment] [overrides]",
+    "show": "show a model, its parameter groups, a schedule or an augmentation: show [PART] [overrides]",
 }
 RUNS = "list run records as a table"
 

@@ -12,12 +12,16 @@ from torch import Tensor, nn
 from recipelab.augment.normalize import Normalize
 from recipelab.averaging.bank import Bank
 from recipelab.commands.debug import STEPS
+from recipelab.commands.groups import build_optimizer
 from recipelab.commands.job import Job
-from recipelab.commands.task import make_metrics
+from recipelab.commands.task import make_metrics, refuse_unknown
+from recipelab.config.check import view_names
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
 from recipelab.loop.device import Device, compile_in_place
+from recipelab.loop.early_stopping import EarlyStopping
 from recipelab.loop.evaluate import evaluate
+from recipelab.loop.fit import Watcher
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
 from recipelab.loop.signals import StopRequest
@@ -26,6 +30,8 @@ from recipelab.loop.views import Views
 from recipelab.metrics.meters import Metrics
 from recipelab.metrics.running import SCORES, StepLog
 from recipelab.models.summary import Summary, summary
+from recipelab.optim.clipping import Clip
+from recipelab.optim.plan import courses
 from recipelab.optim.sam import Sam
 
 
@@ -42,6 +48,7 @@ class Parts:
     summary: Summary
     metrics: Callable[[], Metrics]
     stop: StopRequest
+    watchers: dict[str, Watcher]
 
     def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
         """Metrics of a model on a split (those of the recipe, or `metrics`); None when stopped on the way."""
@@ -54,24 +61,28 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
     recipe, trainer = job.recipe, job.recipe.trainer
     device = Device(job.execution)
     plan = make_plan(trainer, len(job.pools["train"]))
-    factors = recipe.slots["scheduler"].build(plan.timeline)
+    schedule = recipe.slots["scheduler"].build(plan.timeline)
     if trainer.debug in STEPS:
         plan = plan.shortened(STEPS[trainer.debug])
     model = build_model(job, device)
     bank = Bank(model, recipe.averaging.decays) if recipe.averaging else None
     epochs, evaluation = _loaders(job, device)
     names, score = SCORES[job.facts.task]
+    optimizer = build_optimizer(recipe, model)
+    factors, momenta = courses(schedule, optimizer)
+    clip = trainer.gradient_clip
     step = TrainStep(
         model=model,
         loss=recipe.slots["loss"].build(),
-        optimizer=recipe.slots["optimizer"].build(model.parameters()),
+        optimizer=optimizer,
         factors=factors,
+        momenta=momenta,
         device=device,
         log=StepLog(plan.steps_per_epoch, device.torch_device, names),
         base=step_base(job.seed),
         accumulate=trainer.accumulate,
         mix=recipe.slots["mix"].build() if "mix" in recipe.slots else None,
-        clip=trainer.gradient_clip,
+        clip=Clip(model, clip, trainer.gradient_clip_mode) if clip else None,
         bank=bank,
         climb=Sam(model, **asdict(recipe.sam)) if recipe.sam else None,
         score=score,
@@ -80,13 +91,27 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         device=device,
         plan=plan,
         step=step,
-        views=Views(model, bank, getattr(step.optimizer, "evaluation_weights", None)),
+        views=Views(model, bank, getattr(optimizer, "evaluation_weights", None)),
         epochs=epochs,
         evaluation=evaluation,
         summary=summary(model, job.facts.image_size, job.facts.input_channels),
         metrics=lambda: make_metrics(recipe, job.facts, device.torch_device),
         stop=stop,
+        watchers=_watchers(job, schedule),
     )
+
+
+def _watchers(job: Job, schedule: Any) -> dict[str, Watcher]:
+    """What follows the metrics: a schedule with a state, early stopping. Raises UserError for an unknown metric."""
+    found: dict[str, Any] = {}
+    if hasattr(schedule, "observe"):
+        found["scheduler"] = schedule
+    if job.recipe.early_stopping:
+        found["early_stopping"] = EarlyStopping(**asdict(job.recipe.early_stopping))
+    views = view_names(job.recipe.averaging)
+    for section, watcher in found.items():
+        refuse_unknown(watcher.watch, section, job.recipe, job.facts, views)
+    return found
 
 
 def build_model(job: Job, device: Device) -> nn.Module:

@@ -14,6 +14,7 @@ from typing import Any
 from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import Parts, assemble, compile_model
 from recipelab.commands.debug import profiled
+from recipelab.commands.groups import groups_table
 from recipelab.commands.job import Job, prepare
 from recipelab.commands.plots import plot_results
 from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
@@ -115,6 +116,8 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         )
     _describe(job, parts, start, record)
     say_opening(log, job, parts)
+    if job.recipe.param_groups:
+        log.table(groups_table(parts.step.optimizer, parts.step.base_lrs, parts.step.model))
 
     with (
         _mirror(job, record, log) as logger,
@@ -131,9 +134,12 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
             best=start.best,
             stop=parts.stop,
             identity={"facts": _plain_facts(job), **start.identity},
+            watchers=parts.watchers,
         )
         profile = job.recipe.trainer.debug == "profile"
         done = profiled(training.run, record.path, log) if profile else training.run()
+        if training.stopped_early:
+            log(f"stopped early after step {start.state.step}: see early_stopping in the recipe")
         found = _lockbox(job, parts, record) if done else None
         drawn = plot_results(job, parts, record, _chosen(job, found), found) if found else None
         if found is None or drawn is None:
@@ -144,6 +150,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         opened = (record.result().get("lockbox") or {}).get("opened", 0) + int("test" in found)
         result = {
             **_result(job, start.state, parts, found),
+            "stopped_early": start.state.step if training.stopped_early else None,
             "lockbox": {"policy": job.recipe.run.lockbox, "opened": opened},
             "total_seconds": before + time.perf_counter() - began,
         }

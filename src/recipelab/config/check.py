@@ -14,7 +14,17 @@ from typing import Any
 
 from recipelab.config.compose import Composed
 from recipelab.config.overrides import PRESETS, TOP_KEYS
-from recipelab.config.schema import OPTIONAL_SECTIONS, SECTIONS, Averaging, Data, Run, Sam, Trainer
+from recipelab.config.schema import (
+    OPTIONAL_SECTIONS,
+    SECTIONS,
+    Averaging,
+    Data,
+    EarlyStopping,
+    ParamGroups,
+    Run,
+    Sam,
+    Trainer,
+)
 from recipelab.config.signature import Schema, fill, plain, schema_of
 from recipelab.config.slots import PLACES, SLOTS, described, locate
 from recipelab.core.durations import parse
@@ -74,6 +84,8 @@ class Recipe:
     data: Data
     averaging: Averaging | None
     sam: Sam | None
+    param_groups: ParamGroups | None
+    early_stopping: EarlyStopping | None
     slots: dict[str, Bound]
     composed: Composed
     metrics: dict[str, Bound] = field(default_factory=dict)
@@ -120,8 +132,18 @@ def check(composed: Composed) -> Recipe:
         config[name] = plain({"_target_": given[name]["_target_"], **shared, **bound.kwargs})
     config["trainer"] = asdict(trainer)
     config.update({name: asdict(sections[name]) for name in OPTIONAL_SECTIONS if sections[name] is not None})
+    optional = {name: sections[name] for name in OPTIONAL_SECTIONS}
     metrics = _own_metrics(run.metrics, composed)
-    return Recipe(config, run, trainer, data, sections["averaging"], sections["sam"], slots, composed, metrics)
+    return Recipe(
+        config=config,
+        run=run,
+        trainer=trainer,
+        data=data,
+        **optional,
+        slots=slots,
+        composed=composed,
+        metrics=metrics,
+    )
 
 
 def view_names(averaging: Averaging | None) -> list[str]:

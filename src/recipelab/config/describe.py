@@ -10,8 +10,7 @@ from dataclasses import MISSING, fields
 from recipelab.config import schema
 
 SECTIONS = {"": schema.Run, "trainer": schema.Trainer, "data": schema.Data} | {
-    "averaging": schema.Averaging,
-    "sam": schema.Sam,
+    name: schema.SECTIONS[name] for name in schema.OPTIONAL_SECTIONS
 }
 
 

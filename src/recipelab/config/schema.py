@@ -37,7 +37,9 @@ class Trainer:
     checkpoint_at: list[str | Count] = field(default_factory=list)
     """Further steps at which a checkpoint is kept under its own name (step_N.pt)."""
     gradient_clip: Annotated[float, Gt(0)] | None = None
-    """Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_)."""
+    """Limit of the gradient: its largest global L2 norm, or what gradient_clip_mode says."""
+    gradient_clip_mode: Literal["norm", "value", "adaptive"] = "norm"
+    """norm: global L2 norm. value: each entry. adaptive: each unit's norm as a share of its weights' (AGC; 0.01)."""
     precision: Literal["auto", 32, "32", "bf16-mixed", "16-mixed"] = "auto"
     """auto: bf16-mixed where the hardware computes bf16, else 32; under regression 32, as bf16 has three digits."""
     accelerator: Literal["auto", "cpu", "cuda"] = "auto"
@@ -115,6 +117,34 @@ class Sam:
 
 
 @dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """The end of a training that has stopped to improve (Prechelt 1998)."""
+
+    metric: str = "accuracy"
+    """Validation metric that is watched, or train_loss, train_accuracy."""
+    view: str = "raw"
+    """View whose metric it is: raw, or an average such as ema_0.999."""
+    mode: Literal["auto", "max", "min"] = "auto"
+    """Which way is better; auto: down for losses and errors, else up."""
+    patience: Count = 20
+    """Evaluations in a row without a better value that end the training."""
+    min_delta: Annotated[float, Ge(0)] = 0.0
+    """A better value beats the best by more than this, in the metric's units."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParamGroups:
+    """Learning rate and weight decay by parameter; printed as a table when the training begins."""
+
+    undecay_norm: bool = False
+    """No weight decay for normalisation layers and biases, told by the module's type and not by its name."""
+    layer_decay: Annotated[float, Gt(0), Le(1)] | None = None
+    """Learning rate times this for each layer below the last (ELECTRA, arXiv 2003.10555; BEiT)."""
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Regular expression that a parameter's name begins with -> lr_scale, and options of the optimizer; first match."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """The keys at the top of a recipe."""
 
@@ -140,5 +170,11 @@ class Run:
     """Confusion matrix or parity plot of the headline's weights, at the end: of validation, of every split, or none."""
 
 
-SECTIONS: dict[str, type] = {"trainer": Trainer, "averaging": Averaging, "sam": Sam}
-OPTIONAL_SECTIONS = ("averaging", "sam")
+SECTIONS: dict[str, type] = {
+    "trainer": Trainer,
+    "averaging": Averaging,
+    "sam": Sam,
+    "param_groups": ParamGroups,
+    "early_stopping": EarlyStopping,
+}
+OPTIONAL_SECTIONS = ("averaging", "sam", "param_groups", "early_stopping")

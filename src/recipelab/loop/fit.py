@@ -27,6 +27,19 @@ class Loader(Protocol):
         """Batches of epoch `epoch` (from 0), from the sample at position `start` of its order on."""
 
 
+class Watcher(Protocol):
+    """What follows the rows of metrics, with a state that checkpoints carry."""
+
+    def observe(self, row: Mapping[str, Any], step: int) -> None:
+        """Take the row of `step` steps."""
+
+    def state(self) -> dict[str, Any]:
+        """What going on needs."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
+
+
 class Writer(Protocol):
     """Where a training leaves what it finds: the record."""
 
@@ -74,6 +87,7 @@ class Training:
 
     validate: evaluates the loaded twin on the validation split; None when it was stopped on the way.
     identity: what every checkpoint carries besides weights and state (facts, hashes).
+    watchers: what follows the metrics, by name; the training ends early when one of them says `stopped`.
     """
 
     plan: Plan
@@ -86,6 +100,7 @@ class Training:
     best: Best
     stop: StopRequest
     identity: dict[str, Any]
+    watchers: Mapping[str, Watcher] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
     _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     _batches_at: int = -1
@@ -97,14 +112,22 @@ class Training:
         Raises RunError when the loss is not finite; the last good checkpoint stays.
         """
         self._total_before = self.state.total_seconds
+        for name, watcher in self.watchers.items():
+            if name in self.state.watched:
+                watcher.restore(self.state.watched[name])
         while not self.stop:
             self._boundary()
-            if self.state.step == self.plan.total or self.stop:
+            if self.state.step == self.plan.total or self.stop or self.stopped_early:
                 break
             self._portion(self.plan.next_boundary(self.state.step))
-        if self.stop and self.state.saved_step != self.state.step:
+        if (self.stop or self.stopped_early) and self.state.saved_step != self.state.step:
             self._save("last")
         return not self.stop
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether something that watches the metrics has ended the training."""
+        return any(getattr(watcher, "stopped", False) for watcher in self.watchers.values())
 
     def _portion(self, until: int) -> None:
         """Take steps up to `until`, or to the first after a stop was asked for."""
@@ -144,6 +167,9 @@ class Training:
             if row is None:
                 return
             self.writer.row(row)
+            for name, watcher in self.watchers.items():
+                watcher.observe(row, state.step)
+                state.watched[name] = watcher.state()
             state.row_step = state.step
             state.saved_step = 0  # a stop may have left a last.pt of this step, but without its row
             if state.step % plan.steps_per_epoch == 0:  # not at an end in mid-epoch: a longer run may go on from there

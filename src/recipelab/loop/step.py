@@ -15,7 +15,7 @@ from recipelab.core.batch import Batch, Target
 from recipelab.core.generators import seed_step
 from recipelab.loop.device import Device
 from recipelab.metrics.running import Score, StepLog, correct
-from recipelab.optim.plan import apply
+from recipelab.optim.plan import Factors, apply, set_momentum
 
 
 class Bank(Protocol):
@@ -39,23 +39,25 @@ class Climb(Protocol):
 class TrainStep:
     """The step of a training; calling it with the batches of one step does all of it.
 
-    factors: (total_steps,) float64 factors on each group's base learning rate; base: hash that seeds a step's draws.
+    factors: of every step on each group's base learning rate. momenta: (total_steps,) of each step, or None.
+    base: hash that seeds a step's draws. clip: brings gradients within their limit.
     score: what the log keeps beside the loss, as sums over the samples.
     """
 
     model: nn.Module
     loss: Callable[[Tensor, Tensor], Tensor]
     optimizer: torch.optim.Optimizer
-    factors: np.ndarray
+    factors: Factors
     device: Device
     log: StepLog
     base: int
     accumulate: int = 1
     mix: Callable[[Tensor, Tensor], tuple[Tensor, Target]] | None = None
-    clip: float | None = None
+    clip: Callable[[], None] | None = None
     bank: Bank | None = None
     climb: Climb | None = None
     score: Score = correct
+    momenta: np.ndarray | None = None
     base_lrs: list[float] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)
 
@@ -65,11 +67,13 @@ class TrainStep:
 
     def lr(self, step: int) -> float:
         """Learning rate of the first parameter group in step `step` (counted from 0)."""
-        return float(self.base_lrs[0] * self.factors[min(step, len(self.factors) - 1)])
+        return float(self.base_lrs[0] * self.factors.item(min(step, len(self.factors) - 1)))
 
     def __call__(self, batches: Sequence[Batch], step: int) -> None:
         """Take step `step` (counted from 0) on the batches of one optimizer step."""
         apply(self.optimizer, self.factors, step, self.base_lrs)
+        if self.momenta is not None:
+            set_momentum(self.optimizer, self.momenta.item(step))
         sums = self.gradient(batches, step)
         if self.climb is not None:
             self.climb.up()
@@ -78,7 +82,7 @@ class TrainStep:
             self.climb.down()
         if self.clip is not None:
             self.device.unscale(self.optimizer)
-            nn.utils.clip_grad_norm_(self.parameters, self.clip)
+            self.clip()
         self.device.step(self.optimizer)
         self._drop_gradients()
         if self.bank is not None:
