@@ -123,9 +123,13 @@ def test_a_rule_that_cannot_be_is_refused(rules, message):
     import yaml
 
     base = compose(["model=resnet18"]).config
-    with pytest.raises(UserError, match=message):
+
+    def build():
         recipe = check(compose(base={**base, "param_groups": {"rules": yaml.safe_load(rules)}}))
-        build_optimizer(recipe, torchvision.models.resnet18(num_classes=10))
+        return build_optimizer(recipe, torchvision.models.resnet18(num_classes=10))
+
+    with pytest.raises(UserError, match=message):
+        build()
 
 
 def test_nothing_to_tell_apart_is_refused():

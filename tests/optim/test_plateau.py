@@ -50,8 +50,8 @@ def test_nothing_is_counted_in_the_warm_up_or_where_the_metric_is_not():
 
 WORDS = (
     "scheduler=plateau",
-    "scheduler.patience=1",
-    "scheduler.threshold=0.3",
+    "scheduler.patience=0",
+    "scheduler.threshold=5.0",
     "scheduler.factor=0.5",
     "early_stopping=patience",
     "early_stopping.metric=nll",

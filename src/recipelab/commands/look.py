@@ -50,6 +50,12 @@ def look(ask: Ask, *, declared: bool = False) -> Look:
     if absent:
         notes.append(f"{absent}: what the recipe declares of the data is taken for true")
     execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim, task=facts.task)
+    if recipe.sam and execution.precision == "16-mixed":
+        raise UserError(
+            "sam cannot go with trainer.precision=16-mixed: a gradient that overflows, which the loss scaler expects"
+            " now and then, would move the weights to infinity between the two passes"
+            "\n  use trainer.precision=bf16-mixed or 32"
+        )
     return Look(ask, settle(recipe.with_facts(facts), facts), facts, source, execution, resumed, notes)
 
 

@@ -114,6 +114,8 @@ class Sam:
     """Radius of the neighbourhood; published: 0.05, and 0.5 when adaptive."""
     adaptive: bool = False
     """Scale the neighbourhood by each weight (ASAM), so that it does not depend on their scale."""
+    every: Count = 1
+    """Two passes at every so many steps, a plain one at the others (Liu et al. 2022, LookSAM, without its reuse)."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,6 +28,9 @@ class Bank(Protocol):
 class Climb(Protocol):
     """What the step knows of sharpness-aware minimisation: up to the perturbed weights, and back."""
 
+    def due(self, step: int) -> bool:
+        """Whether step `step`, counted from 0, climbs."""
+
     def up(self) -> None:
         """Move the weights to the worst point nearby, keeping what is needed to come back."""
 
@@ -75,7 +78,7 @@ class TrainStep:
         if self.momenta is not None:
             set_momentum(self.optimizer, self.momenta.item(step))
         sums = self.gradient(batches, step)
-        if self.climb is not None:
+        if self.climb is not None and self.climb.due(step):
             self.climb.up()
             self._drop_gradients()
             self.gradient(batches, step)  # the same draws as the first pass
