@@ -81,3 +81,23 @@ class FullDisk(NanAt):
 
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
         return F.cross_entropy(logits.float(), labels, reduction="none")
+
+
+class Cramped(Smooth):
+    """A network that has no room for more than `most` samples of one forward in training; it keeps what it has seen."""
+
+    def __init__(self, *, num_classes: int, input_channels: int, most: int = 32, room_until: int = 0) -> None:
+        super().__init__(num_classes=num_classes, input_channels=input_channels)
+        self.most, self.room_until, self.calls = most, room_until, 0
+        self.register_buffer("forwards", torch.zeros((), dtype=torch.int64))
+        self.seen: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.forwards += 1
+            self.calls += 1
+            if self.calls > self.room_until and len(x) > self.most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+            self.seen += list(x.detach().clone())
+        logits: Tensor = super().forward(x)
+        return logits

@@ -18,10 +18,11 @@ from recipelab.commands.task import make_metrics, refuse_unknown
 from recipelab.config.check import view_names
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
+from recipelab.loop.back_off import BackOff
 from recipelab.loop.device import Device, compile_in_place
 from recipelab.loop.early_stopping import EarlyStopping
 from recipelab.loop.evaluate import evaluate
-from recipelab.loop.fit import Watcher
+from recipelab.loop.growth import along, grown
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
 from recipelab.loop.signals import StopRequest
@@ -48,7 +49,7 @@ class Parts:
     summary: Summary
     metrics: Callable[[], Metrics]
     stop: StopRequest
-    watchers: dict[str, Watcher]
+    watchers: dict[str, Any]
 
     def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
         """Metrics of a model on a split (those of the recipe, or `metrics`); None when stopped on the way."""
@@ -61,7 +62,8 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
     recipe, trainer = job.recipe, job.recipe.trainer
     device = Device(job.execution)
     plan = make_plan(trainer, len(job.pools["train"]))
-    schedule = recipe.slots["scheduler"].build(plan.timeline)
+    plan = grown(plan, recipe.batch_schedule, trainer.epochs) if recipe.batch_schedule else plan
+    schedule = along(plan, recipe.slots["scheduler"].build(plan.timeline))
     if trainer.debug in STEPS:
         plan = plan.shortened(STEPS[trainer.debug])
     model = build_model(job, device)
@@ -71,6 +73,9 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
     optimizer = build_optimizer(recipe, model)
     factors, momenta = courses(schedule, optimizer)
     clip = trainer.gradient_clip
+    watchers = _watchers(job, schedule)
+    if trainer.on_out_of_memory == "split":
+        watchers["back_off"] = BackOff(model)
     step = TrainStep(
         model=model,
         loss=recipe.slots["loss"].build(),
@@ -84,6 +89,7 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         mix=recipe.slots["mix"].build() if "mix" in recipe.slots else None,
         clip=Clip(model, clip, trainer.gradient_clip_mode) if clip else None,
         bank=bank,
+        back_off=watchers.get("back_off"),
         climb=Sam(model, **asdict(recipe.sam)) if recipe.sam else None,
         score=score,
     )
@@ -97,11 +103,11 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         summary=summary(model, job.facts.image_size, job.facts.input_channels),
         metrics=lambda: make_metrics(recipe, job.facts, device.torch_device),
         stop=stop,
-        watchers=_watchers(job, schedule),
+        watchers=watchers,
     )
 
 
-def _watchers(job: Job, schedule: Any) -> dict[str, Watcher]:
+def _watchers(job: Job, schedule: Any) -> dict[str, Any]:
     """What follows the metrics: a schedule with a state, early stopping. Raises UserError for an unknown metric."""
     found: dict[str, Any] = {}
     if hasattr(schedule, "observe"):

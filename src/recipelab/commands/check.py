@@ -16,6 +16,7 @@ from recipelab.commands.task import tried_loss
 from recipelab.config.check import Recipe
 from recipelab.core.errors import UserError
 from recipelab.loop.device import Execution
+from recipelab.loop.growth import grown
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import make_plan
 from recipelab.optim.plan import courses
@@ -67,6 +68,8 @@ def _try_schedule(recipe: Recipe, optimizer: torch.optim.Optimizer) -> None:
     for steps_per_epoch in (1, longest):
         plan = make_plan(trainer, steps_per_epoch * trainer.batch_size * trainer.accumulate)
         try:
+            if recipe.batch_schedule:
+                grown(plan, recipe.batch_schedule, trainer.epochs)
             courses(recipe.slots["scheduler"].build(plan.timeline), optimizer)
         except UserError as error:
             refusals.append(str(error))

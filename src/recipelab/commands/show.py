@@ -26,6 +26,7 @@ from recipelab.core.generators import generator
 from recipelab.data.pool import Pool
 from recipelab.figures.contact_sheet import contact_sheet
 from recipelab.figures.schedule import plot_schedule
+from recipelab.loop.growth import grown
 from recipelab.loop.plan import make_plan
 from recipelab.models.summary import summary
 from recipelab.optim.plan import courses
@@ -146,6 +147,11 @@ def _show_schedule(found: Look, train: Pool | None, path: Path) -> None:
     factors, momenta = courses(recipe.slots["scheduler"].build(plan.timeline), optimizer)
     rates = optimizer.param_groups[0]["lr"] * np.asarray(factors)
     name = recipe.slots["scheduler"].name
+    if recipe.batch_schedule:
+        whole = grown(plan, recipe.batch_schedule, recipe.trainer.epochs)
+        sizes = [whole.batch_size_in(epoch) for epoch in range(recipe.trainer.epochs or 0)]
+        rates = rates * np.repeat(whole.lr_scale(), plan.steps_per_epoch)
+        print(f"batch size by epoch: {', '.join(_runs(sizes))}; steps below are of {plan.batch_size} samples")
     epochs = f"{plan.total / plan.steps_per_epoch:.4g} epochs"
     print(f"{name}: {epochs}, {plan.total:,} steps, {plan.steps_per_epoch:,} an epoch ({whence})")
     peak = int(rates.argmax())
@@ -153,6 +159,12 @@ def _show_schedule(found: Look, train: Pool | None, path: Path) -> None:
     title = f"{name}, {epochs}" + (f", warm-up {warmup}" if (warmup := _warmup(found)) else "")
     plot_schedule({name: rates}, plan.steps_per_epoch, path, title, momenta)
     print(f"wrote {path}")
+
+
+def _runs(sizes: Sequence[int]) -> list[str]:
+    """Batch sizes with the epoch, from 1, that each begins with."""
+    changes = [i for i, size in enumerate(sizes) if i == 0 or size != sizes[i - 1]]
+    return [f"{sizes[i]} from epoch {i + 1}" for i in changes]
 
 
 def _warmup(found: Look) -> str | None:

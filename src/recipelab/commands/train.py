@@ -136,6 +136,8 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
             identity={"facts": _plain_facts(job), **start.identity},
             watchers=parts.watchers,
         )
+        if parts.step.back_off is not None:
+            parts.step.back_off.say = log
         profile = job.recipe.trainer.debug == "profile"
         done = profiled(training.run, record.path, log) if profile else training.run()
         if training.stopped_early:
@@ -151,6 +153,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         result = {
             **_result(job, start.state, parts, found),
             "stopped_early": start.state.step if training.stopped_early else None,
+            **({"out_of_memory": parts.step.back_off.events} if parts.step.back_off else {}),
             "lockbox": {"policy": job.recipe.run.lockbox, "opened": opened},
             "total_seconds": before + time.perf_counter() - began,
         }
@@ -181,7 +184,7 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
         data=job.recipe.slots["data"].name.lower(),
         task=job.facts.task,
         seed=job.seed,
-        epochs=parts.plan.total / parts.plan.steps_per_epoch,
+        epochs=parts.plan.epochs(parts.plan.total),
         protocol=job.recipe.data.protocol,
         select=job.recipe.run.select,
         parameters=parts.summary.parameters,

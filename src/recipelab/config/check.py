@@ -18,6 +18,7 @@ from recipelab.config.schema import (
     OPTIONAL_SECTIONS,
     SECTIONS,
     Averaging,
+    BatchSchedule,
     Data,
     EarlyStopping,
     ParamGroups,
@@ -86,6 +87,7 @@ class Recipe:
     sam: Sam | None
     param_groups: ParamGroups | None
     early_stopping: EarlyStopping | None
+    batch_schedule: BatchSchedule | None
     slots: dict[str, Bound]
     composed: Composed
     metrics: dict[str, Bound] = field(default_factory=dict)

@@ -26,6 +26,8 @@ class Trainer:
     """Optimizer steps of the whole training, instead of epochs."""
     batch_size: Count = 128
     """Samples of one forward and backward on one device."""
+    on_out_of_memory: Literal["fail", "split"] = "fail"
+    """split: halve the samples of one forward, in as many more, so that the batch of a step stays; for good."""
     accumulate: Count = 1
     """Batches per optimizer step: the effective batch is batch_size x accumulate."""
     eval_batch_size: Count = 1000
@@ -147,6 +149,22 @@ class ParamGroups:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BatchSchedule:
+    """A batch size that grows (Smith et al. 2018, arXiv 1711.00489); it changes between epochs."""
+
+    factor: Annotated[float, Gt(1)] = 2.0
+    """The batch size is multiplied by this each time."""
+    milestones: list[str] = field(default_factory=list)
+    """When, as durations such as 30ep or 50%."""
+    every: str | None = None
+    """And at regular intervals, such as 10ep."""
+    maximum: Count | None = None
+    """The largest batch size."""
+    lr: Literal["keep", "linear", "sqrt"] = "keep"
+    """The learning rate stays as scheduled, or is multiplied as the batch size, or as its square root."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """The keys at the top of a recipe."""
 
@@ -178,5 +196,6 @@ SECTIONS: dict[str, type] = {
     "sam": Sam,
     "param_groups": ParamGroups,
     "early_stopping": EarlyStopping,
+    "batch_schedule": BatchSchedule,
 }
-OPTIONAL_SECTIONS = ("averaging", "sam", "param_groups", "early_stopping")
+OPTIONAL_SECTIONS = ("averaging", "sam", "param_groups", "early_stopping", "batch_schedule")

@@ -8,6 +8,7 @@ from pathlib import Path
 GROUPS = ("data", "augment", "mix", "model", "loss", "optimizer", "scheduler", "averaging", "sam", "logger") + (
     "param_groups",
     "early_stopping",
+    "batch_schedule",
     "recipe",
     "env",
 )

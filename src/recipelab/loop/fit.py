@@ -21,7 +21,9 @@ Metrics = dict[str, Any]
 
 
 class Loader(Protocol):
-    """Batches of an epoch from a position on."""
+    """Batches of an epoch from a position on, of `batch_size` samples."""
+
+    batch_size: int
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Batches of epoch `epoch` (from 0), from the sample at position `start` of its order on."""
@@ -134,8 +136,9 @@ class Training:
         state, plan = self.state, self.plan
         self.train.device.synchronize()
         begin, first = time.perf_counter(), state.step
-        if self._batches_at != state.step or state.step % plan.steps_per_epoch == 0:
-            epoch = state.step // plan.steps_per_epoch
+        if self._batches_at != state.step or plan.between_epochs(state.step):
+            epoch = plan.epoch_of(state.step)
+            self.loader.batch_size = plan.batch_size_in(epoch)
             self._batches = self.loader.epoch(epoch, plan.position(state.step))
         while state.step < until and not self.stop:
             self.train(list(islice(self._batches, plan.accumulate)), state.step)
@@ -167,12 +170,11 @@ class Training:
             if row is None:
                 return
             self.writer.row(row)
-            for name, watcher in self.watchers.items():
+            for watcher in self.watchers.values():
                 watcher.observe(row, state.step)
-                state.watched[name] = watcher.state()
             state.row_step = state.step
             state.saved_step = 0  # a stop may have left a last.pt of this step, but without its row
-            if state.step % plan.steps_per_epoch == 0:  # not at an end in mid-epoch: a longer run may go on from there
+            if plan.between_epochs(state.step):  # not at an end in mid-epoch: a longer run may go on from there
                 self.train.log.reset()
                 state.epoch_seconds = 0.0
         if state.step in plan.keep:  # also when last.pt of this step is there: a stop may have come before this one
@@ -184,8 +186,8 @@ class Training:
         """Train metrics, norms and, when due, validation of every view; None when stopped in the middle."""
         state, plan = self.state, self.plan
         seen = plan.samples_seen(state.step)
-        in_epoch = seen - (math.ceil(state.step / plan.steps_per_epoch) - 1) * plan.samples
-        epoch = state.step / plan.steps_per_epoch
+        in_epoch = seen - plan.epoch_of(state.step - 1) * plan.samples
+        epoch = plan.epochs(state.step)
         row: dict[str, float | int | None] = {
             "epoch": int(epoch) if epoch.is_integer() else epoch,
             "step": state.step,
@@ -225,19 +227,20 @@ class Training:
         if name == "last":
             self.state.saved_step = self.state.step
         self.state.total_seconds = self._total()
+        self.state.watched = {key: watcher.state() for key, watcher in self.watchers.items()}
         self.writer.checkpoint(name, to_checkpoint(self.state, self.train, self.views, self.identity))
 
     def _check_finite(self) -> None:
         bad = self.train.log.first_bad()
         if bad is not None:
-            step = (math.ceil(self.state.step / self.plan.steps_per_epoch) - 1) * self.plan.steps_per_epoch + bad
+            step = self.plan.epoch_start(self.plan.epoch_of(self.state.step - 1)) + bad
         elif not self.views.finite():  # the last step's update overflowed: the next loss would show it
             step = self.state.step - 1
         else:
             return
         what = "loss was" if bad is not None else "weights were"
         raise RunError(
-            f"the {what} not finite in step {step + 1} (epoch {step // self.plan.steps_per_epoch + 1}),"
+            f"the {what} not finite in step {step + 1} (epoch {self.plan.epoch_of(step) + 1}),"
             f" at learning rate {self.train.lr(step):.6g}\n"
             "  what helps: a lower optimizer.lr, scheduler.warmup=5ep, trainer.gradient_clip=1, trainer.precision=32\n"
             "  the last good checkpoint is kept"

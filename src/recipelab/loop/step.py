@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from recipelab.core.batch import Batch, Target
 from recipelab.core.generators import seed_step
+from recipelab.loop.back_off import BackOff
 from recipelab.loop.device import Device
 from recipelab.metrics.running import Score, StepLog, correct
 from recipelab.optim.plan import Factors, apply, set_momentum
@@ -61,6 +62,7 @@ class TrainStep:
     climb: Climb | None = None
     score: Score = correct
     momenta: np.ndarray | None = None
+    back_off: BackOff | None = None
     base_lrs: list[float] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)
 
@@ -99,6 +101,15 @@ class TrainStep:
 
     def gradient(self, batches: Sequence[Batch], step: int) -> tuple[Tensor, ...]:
         """Gradient of the mean loss over all samples of the step. Returns (sum of losses, *scores), 0-dim float32."""
+        if self.back_off is None:
+            return self._gradient(batches, step, 1)
+        largest = max(len(batch.target.first) for batch in batches)
+        return self.back_off.attempt(
+            partial(self._gradient, batches, step), self._drop_gradients, step=step, largest=largest
+        )
+
+    def _gradient(self, batches: Sequence[Batch], step: int, parts: int) -> tuple[Tensor, ...]:
+        """`gradient`, each batch in `parts` forwards."""
         count = sum(len(batch.target.first) for batch in batches)
         sums: tuple[Tensor, ...] = ()
         for index, batch in enumerate(batches):
@@ -106,11 +117,13 @@ class TrainStep:
             images, target = batch.images, batch.target
             if self.mix is not None:
                 images, target = self.mix(images, target.first)
-            with self.device.autocast():
-                logits = self.model(images)
-            losses = target.blend(partial(self.loss, logits))
-            self.device.backward(losses, 1 / count)
-            with torch.no_grad():
-                found = (losses.sum(), *self.score(logits, target))
-            sums = tuple(map(torch.add, sums, found)) if sums else found
+            cut = [(images, target)] if parts == 1 else zip(images.chunk(parts), target.parts(parts), strict=True)
+            for some, labels in cut:
+                with self.device.autocast():
+                    logits = self.model(some)
+                losses = labels.blend(partial(self.loss, logits))
+                self.device.backward(losses, 1 / count)
+                with torch.no_grad():
+                    found = (losses.sum(), *self.score(logits, labels))
+                sums = tuple(map(torch.add, sums, found)) if sums else found
         return sums

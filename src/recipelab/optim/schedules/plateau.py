@@ -62,6 +62,12 @@ class ReduceOnPlateau:
         """The factor of step `step`, as far as is known now."""
         return float(self.course.item(step)) * self.scale
 
+    def along(self, steps: np.ndarray, scale: np.ndarray) -> ReduceOnPlateau:
+        """This schedule for steps that stand at `steps` of its timeline, each factor times `scale`; both (S,)."""
+        self.warm = int(np.searchsorted(steps, self.warm))
+        self.course = self.course[steps] * scale
+        return self
+
     def observe(self, row: Mapping[str, Any], step: int) -> None:
         """Take a row of metrics after `step` steps; rows without the metric are passed over."""
         better = self.watch.improved(row, least=self.threshold, relative=True)
