@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from recipelab.augment.normalize import Normalize
+from recipelab.augment.resizing import ProgressiveResizing, resized
 from recipelab.averaging.bank import Bank
 from recipelab.commands.debug import STEPS
 from recipelab.commands.groups import build_optimizer
 from recipelab.commands.job import Job
+from recipelab.commands.look import tried_model
 from recipelab.commands.task import make_metrics, refuse_unknown
 from recipelab.config.check import view_names
 from recipelab.core.generators import hash32, step_base
@@ -90,6 +92,8 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         clip=Clip(model, clip, trainer.gradient_clip_mode) if clip else None,
         bank=bank,
         back_off=watchers.get("back_off"),
+        resize=_resizing(job, plan),
+        epochs=plan.epochs,
         climb=Sam(model, **asdict(recipe.sam)) if recipe.sam else None,
         score=score,
     )
@@ -105,6 +109,16 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
         stop=stop,
         watchers=watchers,
     )
+
+
+def _resizing(job: Job, plan: Plan) -> ProgressiveResizing | None:
+    """Progressive resizing, if the recipe has it. Raises UserError when the model cannot take the smallest images."""
+    section = job.recipe.resizing
+    if section is None:
+        return None
+    smallest = resized(torch.zeros(1, 1, *job.facts.image_size), section.start, section.multiple)
+    tried_model(job.recipe.slots["model"], replace(job.facts, image_size=tuple(smallest.shape[2:])))
+    return ProgressiveResizing(plan.epochs(plan.total), **asdict(section))
 
 
 def _watchers(job: Job, schedule: Any) -> dict[str, Any]:
@@ -155,6 +169,7 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         normalize=normalize,
         batch_size=recipe.trainer.batch_size,
         seed=job.seed,
+        sampling=recipe.trainer.sampling,
         channels_last=channels_last,
     )
     size = recipe.trainer.eval_batch_size

@@ -22,6 +22,7 @@ from recipelab.config.schema import (
     Data,
     EarlyStopping,
     ParamGroups,
+    Resizing,
     Run,
     Sam,
     Trainer,
@@ -88,6 +89,7 @@ class Recipe:
     param_groups: ParamGroups | None
     early_stopping: EarlyStopping | None
     batch_schedule: BatchSchedule | None
+    resizing: Resizing | None
     slots: dict[str, Bound]
     composed: Composed
     metrics: dict[str, Bound] = field(default_factory=dict)
@@ -127,6 +129,7 @@ def check(composed: Composed) -> Recipe:
     sections = {name: _section(name, given.get(name)) for name in SECTIONS}
     slots = {name: bound for name in SLOTS if (bound := _slot(name, given.get(name), composed)) is not None}
     data = _shared_data(given["data"])
+    _check_resizing(sections["resizing"])
     trainer = _cross_check(run, sections["trainer"], sections["averaging"], data)
     config: dict[str, Any] = asdict(run)
     for name, bound in slots.items():
@@ -146,6 +149,14 @@ def check(composed: Composed) -> Recipe:
         composed=composed,
         metrics=metrics,
     )
+
+
+def _check_resizing(resizing: Resizing | None) -> None:
+    if resizing and resizing.delay + resizing.finetune > 1:
+        raise UserError(
+            f"resizing.delay={resizing.delay} and resizing.finetune={resizing.finetune} are shares of one training:"
+            " together at most 1"
+        )
 
 
 def view_names(averaging: Averaging | None) -> list[str]:

@@ -30,6 +30,8 @@ class Trainer:
     """split: halve the samples of one forward, in as many more, so that the batch of a step stays; for good."""
     accumulate: Count = 1
     """Batches per optimizer step: the effective batch is batch_size x accumulate."""
+    sampling: Literal["shuffle", "replacement", "balanced"] = "shuffle"
+    """An epoch takes each sample once, or draws with replacement, or takes each class equally often."""
     eval_batch_size: Count = 1000
     """Samples of one forward in evaluation; changes no result beyond rounding."""
     evaluate_every: str = "1ep"
@@ -165,6 +167,20 @@ class BatchSchedule:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Resizing:
+    """Progressive resizing: training begins with smaller images (Howard 2018; the rule and defaults of Composer)."""
+
+    start: Annotated[float, Gt(0), Lt(1)] = 0.5
+    """Scale of the images' sides at first."""
+    delay: Annotated[float, Ge(0), Lt(1)] = 0.5
+    """Share of the training at which the scale begins to rise."""
+    finetune: Annotated[float, Ge(0), Lt(1)] = 0.2
+    """Share of the training, at its end, with images of the whole size."""
+    multiple: Count = 4
+    """Sides are multiples of so many pixels."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Run:
     """The keys at the top of a recipe."""
 
@@ -197,5 +213,6 @@ SECTIONS: dict[str, type] = {
     "param_groups": ParamGroups,
     "early_stopping": EarlyStopping,
     "batch_schedule": BatchSchedule,
+    "resizing": Resizing,
 }
-OPTIONAL_SECTIONS = ("averaging", "sam", "param_groups", "early_stopping", "batch_schedule")
+OPTIONAL_SECTIONS = ("averaging", "sam", "param_groups", "early_stopping", "batch_schedule", "resizing")

@@ -9,6 +9,7 @@ GROUPS = ("data", "augment", "mix", "model", "loss", "optimizer", "scheduler", "
     "param_groups",
     "early_stopping",
     "batch_schedule",
+    "resizing",
     "recipe",
     "env",
 )

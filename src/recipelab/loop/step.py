@@ -46,6 +46,7 @@ class TrainStep:
     factors: of every step on each group's base learning rate. momenta: (total_steps,) of each step, or None.
     base: hash that seeds a step's draws. clip: brings gradients within their limit.
     score: what the log keeps beside the loss, as sums over the samples.
+    resize: images by how many epochs were done before the step, which `epochs` tells.
     """
 
     model: nn.Module
@@ -63,6 +64,8 @@ class TrainStep:
     score: Score = correct
     momenta: np.ndarray | None = None
     back_off: BackOff | None = None
+    resize: Callable[[Tensor, float], Tensor] | None = None
+    epochs: Callable[[int], float] = float
     base_lrs: list[float] = field(init=False)
     parameters: list[nn.Parameter] = field(init=False)
 
@@ -115,6 +118,8 @@ class TrainStep:
         for index, batch in enumerate(batches):
             seed_step(self.base, step * self.accumulate + index, self.device.torch_device)
             images, target = batch.images, batch.target
+            if self.resize is not None:
+                images = self.resize(images, self.epochs(step))
             if self.mix is not None:
                 images, target = self.mix(images, target.first)
             cut = [(images, target)] if parts == 1 else zip(images.chunk(parts), target.parts(parts), strict=True)
