@@ -5,7 +5,10 @@ import torch
 import torch.nn.functional as F
 
 from recipelab.augment.resizing import ProgressiveResizing, resized, scale_at
+from recipelab.commands.ask import Ask
+from recipelab.commands.check import check_command
 from recipelab.core.errors import UserError
+from tiny_recipe import USER_TREE
 
 OPTIONS = {"start": 0.5, "delay": 0.5, "finetune": 0.2}
 
@@ -56,5 +59,7 @@ def test_a_training_begins_small_and_ends_whole(train_tiny, monkeypatch):
 def test_a_model_of_one_size_and_shares_beyond_one_are_refused(train_tiny):
     with pytest.raises(UserError, match="cannot take images of 4x4"):
         train_tiny("resizing=progressive")
+    with pytest.raises(UserError, match="cannot take images of 4x4"):
+        check_command(Ask(("model=tiny", "resizing=progressive"), None, str(USER_TREE)))
     with pytest.raises(UserError, match=r"resizing\.delay=0\.9 and resizing\.finetune=0\.2 .* together at most 1"):
         train_tiny("resizing=progressive", "resizing.delay=0.9")

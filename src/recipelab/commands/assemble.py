@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from recipelab.augment.normalize import Normalize
-from recipelab.augment.resizing import ProgressiveResizing, resized
+from recipelab.augment.resizing import ProgressiveResizing
 from recipelab.averaging.bank import Bank
 from recipelab.commands.debug import STEPS
 from recipelab.commands.groups import build_optimizer
 from recipelab.commands.job import Job
-from recipelab.commands.look import tried_model
+from recipelab.commands.look import tried_smallest
 from recipelab.commands.task import make_metrics, refuse_unknown
 from recipelab.config.check import view_names
 from recipelab.core.generators import hash32, step_base
@@ -113,12 +113,9 @@ def assemble(job: Job, stop: StopRequest) -> Parts:
 
 def _resizing(job: Job, plan: Plan) -> ProgressiveResizing | None:
     """Progressive resizing, if the recipe has it. Raises UserError when the model cannot take the smallest images."""
+    tried_smallest(job.recipe, job.facts)
     section = job.recipe.resizing
-    if section is None:
-        return None
-    smallest = resized(torch.zeros(1, 1, *job.facts.image_size), section.start, section.multiple)
-    tried_model(job.recipe.slots["model"], replace(job.facts, image_size=tuple(smallest.shape[2:])))
-    return ProgressiveResizing(plan.epochs(plan.total), **asdict(section))
+    return ProgressiveResizing(plan.epochs(plan.total), **asdict(section)) if section else None
 
 
 def _watchers(job: Job, schedule: Any) -> dict[str, Any]:

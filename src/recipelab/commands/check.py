@@ -10,7 +10,7 @@ from torch import nn
 
 from recipelab.commands import groups
 from recipelab.commands.ask import Ask
-from recipelab.commands.look import Look, look, tried_model
+from recipelab.commands.look import Look, look, tried_model, tried_smallest
 from recipelab.commands.screen import data_line, execution_line
 from recipelab.commands.task import tried_loss
 from recipelab.config.check import Recipe
@@ -45,6 +45,7 @@ def build_parts(found: Look) -> nn.Module:
             recipe.slots[name].build()
     model = tried_model(recipe.slots["model"], facts)
     tried_loss(recipe.slots["loss"], facts)
+    tried_smallest(recipe, facts)
     if recipe.trainer.init_from:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of weights that go nowhere: shapes and names are what is compared

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from recipelab.augment.resizing import resized
 from recipelab.commands.ask import Ask
 from recipelab.commands.debug import DEBUG
 from recipelab.commands.resume import Resumed, open_resumed
@@ -118,3 +119,11 @@ def _forward(slot: Bound, facts: Facts, device: str) -> nn.Module:
             f" {outputs} of shape (1, {facts.num_classes}) are expected"
         )
     return model
+
+
+def tried_smallest(recipe: Recipe, facts: Facts) -> None:
+    """The model after a forward of the smallest images that progressive resizing gives it. Raises UserError."""
+    section = recipe.resizing
+    if section is not None:
+        smallest = resized(torch.zeros(1, 1, *facts.image_size), section.start, section.multiple)
+        tried_model(recipe.slots["model"], replace(facts, image_size=tuple(smallest.shape[2:])))
