@@ -20,6 +20,7 @@ def test_facts_are_offered_by_parameter_name():
         "std": None,
         "class_names": ("a", "b"),
         "image_dtype": "uint8",
+        "class_counts": None,
         "input_dim": 2,
     }
 

@@ -60,7 +60,9 @@ class Watch:
         """Raise UserError when there is no such metric or view. section: where the keys stand, for the message."""
         if self.metric not in metrics:
             hint = did_you_mean(self.metric, metrics)
-            raise UserError(f"{section}.metric={self.metric}: the metrics of this recipe are {', '.join(metrics)}{hint}")
+            raise UserError(
+                f"{section}.metric={self.metric}: the metrics of this recipe are {', '.join(metrics)}{hint}"
+            )
         if self.view not in views:
             hint = did_you_mean(self.view, views)
             raise UserError(f"{section}.view={self.view}: the views of this recipe are {', '.join(views)}{hint}")
