@@ -24,15 +24,14 @@ def class_weights(weights: Weights, counts: Counts, classes: int | None) -> Tens
     """Weights (K,) float32, or None for all alike.
 
     weights: as the recipe has it. counts: samples a class of the training split, None before the data are read.
-    classes: K. Balanced weights of unknown counts are ones, and a class without samples weighs nothing.
+    classes: K. Of unknown counts nothing is balanced yet, and a class without samples weighs nothing.
 
     Raises UserError when the number of weights is not the number of classes, or all are 0.
     """
-    if weights is None:
+    if weights is None or (weights == "balanced" and counts is None):
         return None
     if weights == "balanced":
-        if counts is None:
-            return torch.ones(classes or 1)
+        assert counts is not None
         found = torch.tensor(list(counts), dtype=torch.float64)
         return torch.where(found > 0, found.sum() / (len(found) * found.clamp(min=1)), 0.0).float()
     given = torch.tensor([float(w) for w in weights])
