@@ -20,7 +20,7 @@ CONF = Path(recipelab.__file__).parent / "conf"
 FILES = sorted(path for slot in ("model", "loss", "optimizer", "scheduler") for path in (CONF / slot).glob("*.yaml"))
 SUPPLIED = {
     "model": ((), {"num_classes": 4, "image_size": (8, 8)}),
-    "loss": ((), {}),
+    "loss": ((), {"task": "classification"}),
     "optimizer": (([torch.zeros(2, requires_grad=True)],), {}),
     "scheduler": ((Timeline(steps_per_epoch=10, total_steps=2000),), {}),
 }
