@@ -54,7 +54,7 @@ def test_help_lists_commands_groups_and_choices(capsys: Capture):
         main(["--help"])
     assert end.value.code == 0
     out = capsys.readouterr().out
-    for word in ("train ", "check ", "show ", "runs ", "cifar100", "resnet56", "multistep_he", "cluster"):
+    for word in ("train ", "check ", "show ", "lr-find ", "runs ", "cifar100", "resnet56", "multistep_he", "cluster"):
         assert word in out
     assert (out.splitlines()[0]) == "usage: recipelab [-h] [--version] COMMAND ..."
 

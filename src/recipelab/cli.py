@@ -13,7 +13,8 @@ from recipelab import __version__
 RECIPE_COMMANDS = {
     "train": "train one recipe and leave a run record",
     "check": "check a recipe without running it",
-    "show": "show a model, a schedule or an augmentation: show [model|scheduler|augment] [overrides]",
+    "lr-find": "find a learning rate: train while it rises, plot the loss, suggest one",
+    "show": "show a model, its parameter groups, a schedule or an augmentation: show [PART] [overrides]",
 }
 RUNS = "list run records as a table"
 EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"recipelab {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_RecipeParser)
-    handlers = {"train": _train, "check": _check, "show": _show}
+    handlers = {"train": _train, "check": _check, "lr-find": _lr_find, "show": _show}
     for name, text in RECIPE_COMMANDS.items():
         sub = commands.add_parser(name, help=text, description=text, formatter_class=shape, allow_abbrev=False)
         sub.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help="such as model=resnet20 optimizer.lr=0.05")
@@ -80,9 +81,13 @@ def _parser() -> argparse.ArgumentParser:
             "--config-dir", metavar="DIR", help="your own yaml and modules; they win over the packaged ones"
         )
         sub.set_defaults(command=handlers[name])
-        if name == "show":
+        if name in ("show", "lr-find"):
             sub.add_argument("--to", metavar="DIR", default=".", help="folder for the pictures (default: here)")
-        else:
+        if name == "lr-find":
+            sub.add_argument("--start", type=float, default=1e-6, help="first learning rate (default: %(default)s)")
+            sub.add_argument("--end", type=float, default=10.0, help="last learning rate (default: %(default)s)")
+            sub.add_argument("--steps", type=int, default=100, help="optimizer steps (default: %(default)s)")
+        if name in ("train", "check"):
             sub.add_argument("--cfg", choices=["job"], help="print the complete recipe and stop")
         if name == "train":
             sub.add_argument("--quiet", action="store_true", help="print nothing; the record's train.log has it all")
@@ -181,6 +186,14 @@ def _check(options: argparse.Namespace) -> int:
     from recipelab.commands.check import check_command
 
     check_command(_ask(options, options.overrides))
+    return 0
+
+
+def _lr_find(options: argparse.Namespace) -> int:
+    from recipelab.commands.lr_find import lr_find
+
+    asked = _ask(options, options.overrides)
+    lr_find(asked, start=options.start, end=options.end, steps=options.steps, to=options.to)
     return 0
 
 

@@ -67,7 +67,8 @@ def test_the_parts_that_are_asked_for(capsys: Capture):
 def test_a_part_that_there_is_not(capsys: Capture):
     assert main(["show", "modle"]) == 2
     assert capsys.readouterr().err == (
-        "error: show modle: there is no such part\n  did you mean: show model\n  parts: model, scheduler, augment\n"
+        "error: show modle: there is no such part\n  did you mean: show model\n"
+        "  parts: model, param_groups, scheduler, augment\n"
     )
     assert list(Path().iterdir()) == []
 
@@ -107,7 +108,8 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple]:
 def test_the_schedule_of_data_that_are_here(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
     found = drawn(monkeypatch)
     out = shown(capsys, "scheduler=linear", "scheduler.warmup=2ep", "trainer.epochs=10", "trainer.batch_size=100")
-    rates, steps_per_epoch, path, title = found["schedule"]
+    rates, steps_per_epoch, path, title, momenta = found["schedule"]
+    assert momenta is None
     assert steps_per_epoch == 13  # 1,797 digits, less 20 %, less 10 %
     assert rates["linear"].shape == (130,)
     assert rates["linear"][26] == pytest.approx(0.1)

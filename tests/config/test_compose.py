@@ -195,7 +195,7 @@ def test_words_of_the_command_change_it(tmp_path: Path):
     assert found["optimizer"]["betas"] == [0.9, 0.999]
     assert found["model"]["_target_"].endswith("resnet32")
     assert not {"mix", "averaging"} & found.keys()
-    assert found["sam"] == {"rho": 0.5, "adaptive": True}
+    assert found["sam"] == {"rho": 0.5, "adaptive": True, "every": 1}
 
 
 def test_a_slot_chosen_anew_forgets_the_keys_of_the_old(tmp_path: Path):

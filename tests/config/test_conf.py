@@ -132,4 +132,4 @@ def test_a_preset_wins_over_slots_chosen_by_the_data_and_loses_to_the_command(tm
     assert found["augment"] == {"_target_": "recipelab.augment.none.NoAugment"}
     assert (found["optimizer"]["_target_"], found["optimizer"]["lr"]) == ("recipelab.optim.adamw.adamw", 0.5)
     assert found["trainer"]["epochs"] == 3
-    assert found["sam"] == {"rho": 0.2, "adaptive": True}
+    assert found["sam"] == {"rho": 0.2, "adaptive": True, "every": 1}

@@ -22,6 +22,7 @@ def test_facts_are_offered_by_parameter_name():
         "class_names": ("a", "b"),
         "image_dtype": "uint8",
         "stored_size": None,
+        "class_counts": None,
         "input_dim": 2,
     }
 

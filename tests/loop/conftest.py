@@ -15,6 +15,7 @@ from recipelab.loop.device import Device, Execution
 from recipelab.loop.step import TrainStep
 from recipelab.losses.cross_entropy import CrossEntropy
 from recipelab.metrics.running import StepLog
+from recipelab.optim.clipping import Clip
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +57,8 @@ def make_step(device: Device) -> Callable[..., TrainStep]:
             "base": step_base(0),
             **more,
         }
+        if isinstance(limit := fields.get("clip"), float):
+            fields["clip"] = Clip(model, limit)
         return TrainStep(model=model, device=device, **fields)  # type: ignore[arg-type]
 
     return make

@@ -27,6 +27,12 @@ SUPPLIED = {
 OWN = {  # keys whose value makes the file what it is
     "multistep_he": {"milestones": ["90ep", "135ep"], "interval": "epoch"},
     "step_effnet": {"interval": "epoch"},
+    "multistep_cutout": {"milestones": ["60ep", "120ep", "160ep"], "gamma": 0.2, "interval": "epoch"},
+    "multistep_he_original": {"milestones": ["32000st", "48000st"]},
+    "step_effnet_original": {"every": "2.4ep"},
+    "step": {"every": "25%", "gamma": 0.1, "interval": "epoch", "warmup_start": "first"},
+    "cosine_epoch": {"interval": "epoch", "warmup_start": "first"},
+    "multistep_epoch": {"interval": "epoch", "warmup_start": "first"},
 }
 
 

@@ -1,6 +1,7 @@
 """Every schedule against torch's schedulers and against the published formula in plain Python, at every step."""
 
 import math
+import warnings
 
 import numpy as np
 import pytest
@@ -11,9 +12,13 @@ from recipelab.core.durations import Timeline
 from recipelab.core.errors import UserError
 from recipelab.optim.schedules.constant import constant
 from recipelab.optim.schedules.cosine import cosine
+from recipelab.optim.schedules.cosine_restarts import cosine_restarts
 from recipelab.optim.schedules.linear import linear
 from recipelab.optim.schedules.multistep import multistep
+from recipelab.optim.schedules.one_cycle import one_cycle
+from recipelab.optim.schedules.polynomial import polynomial
 from recipelab.optim.schedules.step import step
+from recipelab.optim.schedules.warmup_stable_decay import warmup_stable_decay
 
 EPOCHS, PER_EPOCH = 12, 11
 TOTAL = EPOCHS * PER_EPOCH
@@ -145,5 +150,114 @@ def test_milestones_that_do_not_increase_are_refused(milestones):
     ],
 )
 def test_what_cannot_be_is_refused_by_its_key(schedule, options, message):
+    with pytest.raises(UserError, match=message):
+        schedule(TIMELINE, **options)
+
+
+def first(s: int, w: int, after: float) -> float:
+    return (s + 1) / (w + 1) if s < w else after
+
+
+@pytest.mark.parametrize("warmup", ["1st", "13st", "2ep"])
+@pytest.mark.parametrize("name", FORMULAS)
+def test_a_warm_up_from_its_first_step(name, warmup):
+    schedule, options, formula = FORMULAS[name]
+    w = TIMELINE.steps(warmup)
+    found = schedule(TIMELINE, warmup=warmup, warmup_start="first", **options)
+    np.testing.assert_allclose(found, [first(s, w, formula(s, w)) for s in range(TOTAL)], rtol=1e-12)
+
+
+def test_by_epochs_a_warm_up_is_that_of_many_cifar_trainings():
+    """lr (e + 1) / (W + 1) in epoch e below W, then a cosine over the E - W epochs that are left."""
+    found = cosine(TIMELINE, warmup="4ep", interval="epoch", warmup_start="first").reshape(EPOCHS, PER_EPOCH)
+    expected = [(e + 1) / 5 if e < 4 else (1 + math.cos(math.pi * (e - 4) / 8)) / 2 for e in range(EPOCHS)]
+    np.testing.assert_allclose(found, np.repeat(np.array(expected)[:, None], PER_EPOCH, axis=1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(("minimum", "cycles"), [(0.0, 0.5), (0.1, 0.5), (0.25, 1.5)])
+def test_cosine_to_a_minimum(minimum, cycles):
+    found = cosine(TIMELINE, minimum=minimum, cycles=cycles)
+    expected = [minimum + (1 - minimum) * (1 + math.cos(2 * math.pi * cycles * s / TOTAL)) / 2 for s in range(TOTAL)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    if cycles == 0.5:
+        by = by_torch(lambda o: lr_scheduler.CosineAnnealingLR(o, T_max=TOTAL, eta_min=0.1 * minimum), TOTAL)
+        np.testing.assert_allclose(found, by, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(("period", "growth", "minimum"), [("10st", 1, 0.0), ("7st", 2, 0.0), ("1ep", 3, 0.1)])
+def test_cosine_restarts_is_torchs(period, growth, minimum):
+    found = cosine_restarts(TIMELINE, period=period, growth=growth, minimum=minimum)
+
+    def build(o):
+        first = TIMELINE.steps(period)
+        return lr_scheduler.CosineAnnealingWarmRestarts(o, T_0=first, T_mult=growth, eta_min=0.1 * minimum)
+
+    np.testing.assert_allclose(found, by_torch(build, TOTAL), rtol=1e-9, atol=1e-12)
+    later = cosine_restarts(TIMELINE, period=period, growth=growth, minimum=minimum, warmup="5st")
+    np.testing.assert_allclose(later[5:], found[: TOTAL - 5], rtol=1e-12)
+
+
+@pytest.mark.parametrize("power", [0.9, 1.0, 2.0])
+def test_polynomial_is_torchs(power):
+    by = by_torch(lambda o: lr_scheduler.PolynomialLR(o, total_iters=TOTAL, power=power), TOTAL)
+    np.testing.assert_allclose(polynomial(TIMELINE, power=power), by, rtol=1e-9)
+    found = polynomial(TIMELINE, power=power, minimum=0.2, warmup="2ep")
+    expected = [warm(s, 22, 0.2 + 0.8 * ((TOTAL - s) / (TOTAL - 22)) ** power) for s in range(TOTAL)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("anneal", ["cosine", "linear"])
+@pytest.mark.parametrize("share", [0.1, 0.3, 0.5])
+def test_one_cycle_is_torchs_with_its_momentum(anneal, share):
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=0.1, momentum=0.9)
+    scheduler = lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=0.1,
+        total_steps=TOTAL,
+        pct_start=share,
+        anneal_strategy="cos" if anneal == "cosine" else anneal,
+    )
+    expected = []
+    for _ in range(TOTAL):
+        expected.append([optimizer.param_groups[0]["lr"] / 0.1, optimizer.param_groups[0]["momentum"]])
+        optimizer.step()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # its last call is beyond the end
+            scheduler._step_count = 1
+            if len(expected) < TOTAL:
+                scheduler.step()
+    np.testing.assert_allclose(one_cycle(TIMELINE, warmup_share=share, anneal=anneal), expected, rtol=1e-9, atol=1e-12)
+    alone = one_cycle(TIMELINE, warmup_share=share, anneal=anneal, cycle_momentum=False)
+    np.testing.assert_allclose(alone, np.array(expected)[:, 0], rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("total", [1, 2, 3, 5])
+def test_one_cycle_of_a_few_steps(total):
+    found = one_cycle(Timeline(steps_per_epoch=1, total_steps=total))
+    assert found.shape == (total, 2)
+    assert np.isfinite(found).all()
+
+
+@pytest.mark.parametrize("shape", ["one_minus_sqrt", "linear", "cosine"])
+def test_warmup_stable_decay_is_its_three_parts(shape):
+    fall = {
+        "one_minus_sqrt": lambda p: 1 - math.sqrt(p),
+        "linear": lambda p: 1 - p,
+        "cosine": lambda p: (1 + math.cos(math.pi * p)) / 2,
+    }[shape]
+    found = warmup_stable_decay(TIMELINE, decay="25%", shape=shape, warmup="1ep", minimum=0.1)
+    start = TOTAL - 33
+    expected = [s / 11 if s < 11 else 0.1 + 0.9 * fall(max(0, s - start) / 33) for s in range(TOTAL)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("schedule", "options", "message"),
+    [
+        (cosine_restarts, {"period": "0ep"}, r"scheduler\.period=0ep is no time"),
+        (warmup_stable_decay, {"decay": "60%", "warmup": "50%"}, "are longer than the training of 132 steps"),
+    ],
+)
+def test_what_the_others_refuse(schedule, options, message):
     with pytest.raises(UserError, match=message):
         schedule(TIMELINE, **options)

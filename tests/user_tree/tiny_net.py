@@ -124,6 +124,26 @@ class SameEverywhere(Tiny):
         return logits
 
 
+class Cramped(Smooth):
+    """A network that has no room for more than `most` samples of one forward in training; it keeps what it has seen."""
+
+    def __init__(self, *, num_classes: int, input_channels: int, most: int = 32, room_until: int = 0) -> None:
+        super().__init__(num_classes=num_classes, input_channels=input_channels)
+        self.most, self.room_until, self.calls = most, room_until, 0
+        self.register_buffer("forwards", torch.zeros((), dtype=torch.int64))
+        self.seen: list[Tensor] = []
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            self.forwards += 1
+            self.calls += 1
+            if self.calls > self.room_until and len(x) > self.most:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB")
+            self.seen += list(x.detach().clone())
+        logits: Tensor = super().forward(x)
+        return logits
+
+
 class LeftOut(Smooth):
     """A network with a layer that is never called, so that its parameters get no gradient."""
 
@@ -135,3 +155,17 @@ class LeftOut(Smooth):
         for layer in list(self)[:4]:
             x = layer(x)
         return x
+
+
+class AnySize(nn.Sequential):
+    """A network for images of any size."""
+
+    def __init__(self, *, num_classes: int, input_channels: int) -> None:
+        super().__init__(
+            nn.Conv2d(input_channels, 4, 3, 1, 1),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(4, num_classes),
+        )

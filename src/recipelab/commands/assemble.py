@@ -11,16 +11,23 @@ from torch import Tensor, nn
 
 from recipelab.augment.normalize import Normalize
 from recipelab.augment.resize import Resized
+from recipelab.augment.resizing import ProgressiveResizing
 from recipelab.averaging.bank import Bank
 from recipelab.commands.debug import STEPS
+from recipelab.commands.groups import build_optimizer
 from recipelab.commands.job import Job
-from recipelab.commands.task import make_metrics
-from recipelab.config.check import Recipe
+from recipelab.commands.look import tried_smallest
+from recipelab.commands.task import make_metrics, refuse_unknown
+from recipelab.config.check import Recipe, view_names
+from recipelab.core.errors import UserError
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
+from recipelab.loop.back_off import BackOff
 from recipelab.loop.device import Device, compile_in_place
 from recipelab.loop.distribute import Distributed
+from recipelab.loop.early_stopping import EarlyStopping
 from recipelab.loop.evaluate import evaluate
+from recipelab.loop.growth import along, grown
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
 from recipelab.loop.ranks import Company, Stop
@@ -32,7 +39,9 @@ from recipelab.metrics.running import SCORES, StepLog
 from recipelab.models.freeze import Freezing
 from recipelab.models.summary import Summary, summary
 from recipelab.models.weights import Report
+from recipelab.optim.clipping import Clip
 from recipelab.optim.fused import start_momentum
+from recipelab.optim.plan import courses
 from recipelab.optim.sam import Sam
 
 
@@ -52,6 +61,7 @@ class Parts:
     summary: Summary
     metrics: Callable[[], Metrics]
     stop: Stop
+    watchers: dict[str, Any]
     weights: Report | None = None
 
     def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
@@ -69,7 +79,9 @@ def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
     recipe, trainer = job.recipe, job.recipe.trainer
     device = Device(job.execution, ranks)
     plan = make_plan(trainer, len(job.pools["train"]), job.execution.processes)
-    factors = recipe.slots["scheduler"].build(plan.timeline)
+    plan = grown(plan, recipe.batch_schedule, trainer.epochs) if recipe.batch_schedule else plan
+    _refuse_uneven(plan, trainer.on_out_of_memory, job.execution.processes)
+    schedule = along(plan, recipe.slots["scheduler"].build(plan.timeline))
     if trainer.debug in STEPS:
         plan = plan.shortened(STEPS[trainer.debug])
     model, report = build_model(job, device)
@@ -78,19 +90,29 @@ def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
     epochs, evaluation = _loaders(job, device)
     names, score = SCORES[job.facts.task]
     mix = recipe.slots["mix"].build() if "mix" in recipe.slots else None
+    optimizer = build_optimizer(recipe, model)
+    factors, momenta = courses(schedule, optimizer)
+    clip = trainer.gradient_clip
+    watchers = _watchers(job, schedule)
+    if trainer.on_out_of_memory == "split":
+        watchers["back_off"] = BackOff(model)
     step = TrainStep(
         model=model,
         loss=recipe.slots["loss"].build(),
-        optimizer=recipe.slots["optimizer"].build(model.parameters()),
+        optimizer=optimizer,
         factors=factors,
+        momenta=momenta,
         device=device,
         log=StepLog(plan.steps_per_epoch, device.torch_device, names, device.ranks.sum),
         base=step_base(job.seed, rank=device.ranks.rank),
         accumulate=trainer.accumulate,
         mix=mix,
         mix_steps=_mix_steps(mix, plan),
-        clip=trainer.gradient_clip,
+        clip=Clip(model, clip, trainer.gradient_clip_mode) if clip else None,
         bank=bank,
+        back_off=watchers.get("back_off"),
+        resize=_resizing(job, plan),
+        epochs=plan.epochs,
         climb=Sam(model, **asdict(recipe.sam)) if recipe.sam else None,
         score=score,
         freezing=freezing,
@@ -101,13 +123,14 @@ def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
         device=device,
         plan=plan,
         step=step,
-        views=Views(model, bank),
+        views=Views(model, bank, getattr(optimizer, "evaluation_weights", None)),
         epochs=epochs,
         evaluation=evaluation,
         summary=summary(model, job.facts.image_size, job.facts.input_channels),
         metrics=lambda: make_metrics(recipe, job.facts, device.torch_device),
         stop=stop,
         weights=report,
+        watchers=watchers,
     )
     if device.ranks.world > 1:
         _distribute(parts)
@@ -125,6 +148,40 @@ def _mix_steps(mix: Any, plan: Plan) -> int | None:
     """How many steps are mixed, from the first on; None: all."""
     duration = getattr(mix, "off_after", None)
     return None if duration is None else plan.timeline.steps(duration, "mix.off_after")
+
+
+def _refuse_uneven(plan: Plan, on_out_of_memory: str, processes: int) -> None:
+    """What several processes cannot share. Raises UserError."""
+    if processes == 1:
+        return
+    if on_out_of_memory == "split":
+        raise UserError(
+            f"trainer.on_out_of_memory=split needs one process, and there are {processes}: memory runs out on one of"
+            " them alone\n  give a smaller trainer.batch_size and trainer.accumulate"
+        )
+    uneven = [size for size in getattr(plan, "sizes", ()) if size % processes]
+    if uneven:
+        raise UserError(f"batch_schedule: a batch of {uneven[0]} samples cannot be divided among {processes} processes")
+
+
+def _resizing(job: Job, plan: Plan) -> ProgressiveResizing | None:
+    """Progressive resizing, if the recipe has it. Raises UserError when the model cannot take the smallest images."""
+    tried_smallest(job.recipe, job.facts)
+    section = job.recipe.resizing
+    return ProgressiveResizing(plan.epochs(plan.total), **asdict(section)) if section else None
+
+
+def _watchers(job: Job, schedule: Any) -> dict[str, Any]:
+    """What follows the metrics: a schedule with a state, early stopping. Raises UserError for an unknown metric."""
+    found: dict[str, Any] = {}
+    if hasattr(schedule, "observe"):
+        found["scheduler"] = schedule
+    if job.recipe.early_stopping:
+        found["early_stopping"] = EarlyStopping(**asdict(job.recipe.early_stopping))
+    views = view_names(job.recipe.averaging)
+    for section, watcher in found.items():
+        refuse_unknown(watcher.watch, section, job.recipe, job.facts, views)
+    return found
 
 
 def build_model(job: Job, device: Device) -> tuple[nn.Module, Report | None]:
@@ -193,6 +250,7 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         normalize=normalize,
         batch_size=recipe.trainer.batch_size,
         seed=job.seed,
+        sampling=recipe.trainer.sampling,
         channels_last=channels_last,
     ).of_rank(*rank)
     size, seen = recipe.trainer.eval_batch_size, _prepared(augment, normalize)

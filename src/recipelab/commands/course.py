@@ -62,6 +62,7 @@ def training(parts: Parts, state: State, best: Best, writer: Writer, course: Cou
         best=best,
         stop=parts.stop,
         identity={"facts": course.facts, **course.identity},
+        watchers=parts.watchers,
     )
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
+
 from recipelab.commands.ask import Ask
 from recipelab.commands.debug import one_batch
 from recipelab.commands.look import look, tried_model
@@ -76,7 +78,10 @@ def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
 
 
 def _measured(facts: Facts, train: Pool) -> Facts:
-    """The facts with mean and deviation of the training split, where the recipe declares none."""
+    """The facts with the training split's counts a class, and its mean and deviation where the recipe declares none."""
+    if not train.targets.is_floating_point():
+        counts = torch.bincount(train.targets, minlength=facts.num_classes).tolist()
+        facts = replace(facts, class_counts=tuple(counts))
     if facts.mean is not None and facts.std is not None:
         return facts
     mean, std = channel_statistics(train.images)

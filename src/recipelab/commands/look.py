@@ -9,6 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from recipelab.augment.resizing import resized
 from recipelab.commands.ask import Ask
 from recipelab.commands.debug import DEBUG
 from recipelab.commands.resume import Resumed, open_resumed
@@ -52,6 +53,12 @@ def look(ask: Ask, *, declared: bool = False) -> Look:
         notes.append(f"{absent}: what the recipe declares of the data is taken for true")
     facts = _augmented(recipe, facts)
     execution = resolve(resumed.trainer if resumed else recipe.trainer, input_dim=facts.input_dim, task=facts.task)
+    if recipe.sam and execution.precision == "16-mixed":
+        raise UserError(
+            "sam cannot go with trainer.precision=16-mixed: a gradient that overflows, which the loss scaler expects"
+            " now and then, would move the weights to infinity between the two passes"
+            "\n  use trainer.precision=bf16-mixed or 32"
+        )
     return Look(ask, settle(recipe.with_facts(facts), facts), facts, source, execution, resumed, notes)
 
 
@@ -146,3 +153,11 @@ def _forward(slot: Bound, facts: Facts, device: str) -> nn.Module:
             f" {outputs} of shape (1, {facts.num_classes}) are expected"
         )
     return model
+
+
+def tried_smallest(recipe: Recipe, facts: Facts) -> None:
+    """The model after a forward of the smallest images that progressive resizing gives it. Raises UserError."""
+    section = recipe.resizing
+    if section is not None:
+        smallest = resized(torch.zeros(1, 1, *facts.image_size), section.start, section.multiple)
+        tried_model(recipe.slots["model"], replace(facts, image_size=tuple(smallest.shape[2:])))

@@ -69,7 +69,7 @@ class Screen:
         self.bar.update(
             self.task,
             completed=step,
-            description=f"epoch {math.ceil(step / self.plan.steps_per_epoch)}/{epochs_of(self.plan)}",
+            description=f"epoch {math.ceil(self.plan.epochs(step))}/{epochs_of(self.plan)}",
             speed=f"{images_per_second:,.0f} img/s",
             loss="" if loss is None else f"loss {loss:.3f}",
         )
@@ -95,7 +95,7 @@ def wants_bar(asked: bool | str) -> bool:
 
 def epochs_of(plan: Plan) -> str:
     """The length of a plan in epochs, such as 12 or 1.5."""
-    return f"{plan.total / plan.steps_per_epoch:.4g}"
+    return f"{plan.epochs(plan.total):.4g}"
 
 
 def row_line(row: Mapping[str, Any], plan: Plan) -> str:
@@ -125,7 +125,10 @@ def say_opening(say: Callable[[str], None], job: Job, parts: Parts) -> None:
         say(line)
     if job.recipe.model.freeze:
         say(f"frozen: {', '.join(job.recipe.model.freeze)}; {model.trainable:,} parameters are trained at first")
-    effective = plan.batch_size * plan.accumulate
+    batches = sorted(
+        {plan.batch_size_in(epoch) * plan.accumulate for epoch in range(plan.epoch_of(plan.total - 1) + 1)}
+    )
+    effective = f"{batches[0]}" if len(batches) == 1 else f"{batches[0]} to {batches[-1]}"
     processes = job.execution.processes
     shared = f" ({processes} processes)" if processes > 1 else ""
     say(f"training: {epochs_of(plan)} epochs, {plan.total:,} steps of {effective} samples{shared}")

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from recipelab.commands import groups
 from recipelab.commands.ask import Ask, key_of
 from recipelab.commands.check import build_optimizer
 from recipelab.commands.job import split_data
@@ -25,10 +26,12 @@ from recipelab.core.generators import epoch_draws, generator
 from recipelab.data.pool import Pool
 from recipelab.figures.contact_sheet import contact_sheet
 from recipelab.figures.schedule import plot_schedule
+from recipelab.loop.growth import grown
 from recipelab.loop.plan import make_plan
 from recipelab.models.summary import summary
+from recipelab.optim.plan import courses
 
-PARTS = ("model", "scheduler", "augment")
+PARTS = ("model", "param_groups", "scheduler", "augment")
 IMAGES, DRAWS = 8, 8  # rows and columns of the contact sheet
 ASSUMED_STEPS = 100  # of an epoch, when the size of the data is not known
 # Training samples of data sets of a fixed size, for a schedule before they are fetched.
@@ -47,7 +50,9 @@ def show(ask: Ask, parts: Sequence[str], to: str) -> None:
         print(line)
     if "model" in chosen:
         _show_model(found)
-    if chosen == ["model"]:
+    if "param_groups" in chosen:
+        _show_groups(found)
+    if not {"scheduler", "augment"} & set(chosen):
         return
     with _writing(to) as folder:
         train, absent = _local_data(found)
@@ -123,21 +128,43 @@ def _show_model(found: Look) -> None:
     print(f"{measured.trainable:,} parameters are trained; FLOPs are of one forward of one image of {size}")
 
 
+def _show_groups(found: Look) -> None:
+    model = tried_model(found.recipe.slots["model"], found.facts)
+    model.to_empty(device=found.execution.accelerator)
+    optimizer = groups.build_optimizer(found.recipe, model)
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=PIPED_WIDTH)
+    console.print(groups.groups_table(optimizer, [group["lr"] for group in optimizer.param_groups], model))
+
+
 def _show_schedule(found: Look, train: Pool | None, path: Path) -> None:
     recipe = found.recipe
     samples, whence = _samples(found, train)
     plan = make_plan(recipe.trainer, samples, found.execution.processes)
     model = tried_model(recipe.slots["model"], found.facts)
-    base = build_optimizer(recipe, model, found.execution).param_groups[0]["lr"]
-    rates = base * np.asarray(recipe.slots["scheduler"].build(plan.timeline))
+    optimizer = build_optimizer(recipe, model, found.execution)
+    factors, momenta = courses(recipe.slots["scheduler"].build(plan.timeline), optimizer)
+    rates = optimizer.param_groups[0]["lr"] * np.asarray(factors)
     name = recipe.slots["scheduler"].name
+    if recipe.batch_schedule:
+        whole = grown(plan, recipe.batch_schedule, recipe.trainer.epochs)
+        sizes = [whole.batch_size_in(epoch) for epoch in range(recipe.trainer.epochs or 0)]
+        rates = rates * np.repeat(whole.lr_scale(), plan.steps_per_epoch)
+        print(f"batch size by epoch: {', '.join(_runs(sizes))}; steps below are of {plan.batch_size} samples")
     epochs = f"{plan.total / plan.steps_per_epoch:.4g} epochs"
     print(f"{name}: {epochs}, {plan.total:,} steps, {plan.steps_per_epoch:,} an epoch ({whence})")
     peak = int(rates.argmax())
     print(f"learning rate: first {rates[0]:.4g}, peak {rates[peak]:.4g} at step {peak:,}, last {rates[-1]:.4g}")
     title = f"{name}, {epochs}" + (f", warm-up {warmup}" if (warmup := _warmup(found)) else "")
-    plot_schedule({name: rates}, plan.steps_per_epoch, path, title)
+    plot_schedule({name: rates}, plan.steps_per_epoch, path, title, momenta)
     print(f"wrote {path}")
+
+
+def _runs(sizes: Sequence[int]) -> list[str]:
+    """Batch sizes with the epoch, from 1, that each begins with."""
+    changes = [i for i, size in enumerate(sizes) if i == 0 or size != sizes[i - 1]]
+    return [f"{sizes[i]} from epoch {i + 1}" for i in changes]
 
 
 def _warmup(found: Look) -> str | None:

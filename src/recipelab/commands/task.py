@@ -13,10 +13,12 @@ from recipelab.config.signature import schema_of
 from recipelab.config.slots import described
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
+from recipelab.core.watch import Watch
 from recipelab.losses import auto
 from recipelab.metrics import catalogue
 from recipelab.metrics.meters import Metrics
 from recipelab.metrics.own import Own
+from recipelab.metrics.running import SCORES
 
 _TRIED = 4  # samples of a trial
 
@@ -55,6 +57,14 @@ def lower_is_better(recipe: Recipe, metric: str) -> bool:
             " (its `higher_is_better`): it can be measured, but cannot select"
         )
     return not higher
+
+
+def refuse_unknown(watch: Watch, section: str, recipe: Recipe, facts: Facts, views: list[str]) -> None:
+    """Raise UserError for a metric or view that there is not; settle which way is better where that is left open."""
+    scores = [f"train_{name}" for name in ("loss", *SCORES[facts.task][0])]
+    watch.refuse_unknown(section, [*_selectable(recipe, facts), *scores], views)
+    if watch.mode == "auto" and watch.metric not in scores:
+        watch.mode = "min" if lower_is_better(recipe, watch.metric) else "max"
 
 
 def make_metrics(recipe: Recipe, facts: Facts, device: torch.device | str) -> Metrics:

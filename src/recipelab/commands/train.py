@@ -17,6 +17,7 @@ from recipelab.commands.company import company
 from recipelab.commands.course import Course, chosen, lockbox, new_best, plain_facts, to_the_end, training
 from recipelab.commands.debug import profiled
 from recipelab.commands.follow import follow
+from recipelab.commands.groups import groups_table
 from recipelab.commands.job import Job, prepare
 from recipelab.commands.plots import plot_results
 from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
@@ -128,6 +129,8 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         )
     _describe(job, parts, start, record)
     say_opening(log, job, parts)
+    if job.recipe.param_groups:
+        log.table(groups_table(parts.step.optimizer, parts.step.base_lrs, parts.step.model))
 
     with (
         _mirror(job, record, log) as logger,
@@ -135,9 +138,13 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
     ):
         course = Course(record.path, start.identity, plain_facts(job.facts))
         parts.device.ranks.tell(course)
-        run = training(parts, start.state, start.best, screen, course).run
+        run = training(parts, start.state, start.best, screen, course)
+        if parts.step.back_off is not None:
+            parts.step.back_off.say = log
         profile = job.recipe.trainer.debug == "profile"
-        done = to_the_end(parts, (lambda: profiled(run, record.path, log)) if profile else run)
+        done = to_the_end(parts, (lambda: profiled(run.run, record.path, log)) if profile else run.run)
+        if run.stopped_early:
+            log(f"stopped early after step {start.state.step}: see early_stopping in the recipe")
         found = lockbox(job, parts, record) if done else None
         drawn = plot_results(job, parts, record, chosen(job, found), found) if found else None
         if found is None or drawn is None:
@@ -148,6 +155,8 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         opened = (record.result().get("lockbox") or {}).get("opened", 0) + int("test" in found)
         result = {
             **_result(job, start.state, parts, found),
+            "stopped_early": start.state.step if run.stopped_early else None,
+            **({"out_of_memory": parts.step.back_off.events} if parts.step.back_off else {}),
             "lockbox": {"policy": job.recipe.run.lockbox, "opened": opened},
             "total_seconds": before + time.perf_counter() - began,
         }
@@ -179,7 +188,7 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
         data=job.recipe.slots["data"].name.lower(),
         task=job.facts.task,
         seed=job.seed,
-        epochs=parts.plan.total / parts.plan.steps_per_epoch,
+        epochs=parts.plan.epochs(parts.plan.total),
         protocol=job.recipe.data.protocol,
         select=job.recipe.run.select,
         parameters=parts.summary.parameters,

@@ -15,7 +15,20 @@ from typing import Any
 
 from recipelab.config.compose import Composed
 from recipelab.config.overrides import PRESETS, TOP_KEYS
-from recipelab.config.schema import OPTIONAL_SECTIONS, SECTIONS, Averaging, Data, Model, Run, Sam, Trainer
+from recipelab.config.schema import (
+    OPTIONAL_SECTIONS,
+    SECTIONS,
+    Averaging,
+    BatchSchedule,
+    Data,
+    EarlyStopping,
+    Model,
+    ParamGroups,
+    Resizing,
+    Run,
+    Sam,
+    Trainer,
+)
 from recipelab.config.signature import Schema, fill, plain, schema_of
 from recipelab.config.slots import PLACES, SLOTS, described, locate
 from recipelab.config.starting import SHARED_MODEL, shared_model, with_preprocessing
@@ -79,6 +92,10 @@ class Recipe:
     model: Model
     averaging: Averaging | None
     sam: Sam | None
+    param_groups: ParamGroups | None
+    early_stopping: EarlyStopping | None
+    batch_schedule: BatchSchedule | None
+    resizing: Resizing | None
     slots: dict[str, Bound]
     composed: Composed
     metrics: dict[str, Bound] = field(default_factory=dict)
@@ -129,6 +146,7 @@ def check(composed: Composed) -> Recipe:
         given["data"] = with_preprocessing(given["data"], first.target.published.preprocessing(first.kwargs), composed)  # type: ignore[attr-defined]
     slots = {name: bound for name in SLOTS if (bound := _slot(name, given.get(name), composed)) is not None}
     data = _shared_data(given["data"])
+    _check_resizing(sections["resizing"])
     trainer = _cross_check(run, sections["trainer"], sections["averaging"], data, model)
     sections |= {"data": data, "model": model}
     config: dict[str, Any] = asdict(run)
@@ -137,8 +155,27 @@ def check(composed: Composed) -> Recipe:
         config[name] = plain({"_target_": given[name]["_target_"], **shared, **bound.kwargs})
     config["trainer"] = asdict(trainer)
     config.update({name: asdict(sections[name]) for name in OPTIONAL_SECTIONS if sections[name] is not None})
+    optional = {name: sections[name] for name in OPTIONAL_SECTIONS}
     metrics = _own_metrics(run.metrics, composed)
-    return Recipe(config, run, trainer, data, model, sections["averaging"], sections["sam"], slots, composed, metrics)
+    return Recipe(
+        config=config,
+        run=run,
+        trainer=trainer,
+        data=data,
+        model=model,
+        **optional,
+        slots=slots,
+        composed=composed,
+        metrics=metrics,
+    )
+
+
+def _check_resizing(resizing: Resizing | None) -> None:
+    if resizing and resizing.delay + resizing.finetune > 1:
+        raise UserError(
+            f"resizing.delay={resizing.delay} and resizing.finetune={resizing.finetune} are shares of one training:"
+            " together at most 1"
+        )
 
 
 def view_names(averaging: Averaging | None) -> list[str]:

@@ -11,8 +11,7 @@ from recipelab.config import schema
 
 SECTIONS = {"": schema.Run, "trainer": schema.Trainer, "data": schema.Data} | {
     "model": schema.Model,
-    "averaging": schema.Averaging,
-    "sam": schema.Sam,
+    **{name: schema.SECTIONS[name] for name in schema.OPTIONAL_SECTIONS},
 }
 
 

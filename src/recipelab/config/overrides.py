@@ -66,7 +66,10 @@ def _judged(override: Override, choices: Mapping[str, Sequence[str]]) -> Overrid
 def _nearest_key(head: str, rest: str, choices: Mapping[str, Sequence[str]]) -> str:
     """«did you mean ...?»: a section, a group, a key at the top, or a key that stands in a section."""
     inside = {f.name: f"{name}.{f.name}" for name, kind in {"data": Data, **SECTIONS}.items() for f in fields(kind)}
-    best = nearest(head, [*SLOTS, *SECTIONS, *choices, *TOP_KEYS, *(() if rest else inside)])
+    same = {name.replace("_", ""): name for name in inside}.get(head.replace("_", ""))
+    best = same or nearest(head, [*SLOTS, *SECTIONS, *choices, *TOP_KEYS]) or nearest(head, inside)
+    if rest and best in inside:
+        best = None
     if best is None or (rest and best in TOP_KEYS):
         return f"\n  did you mean: {best}" if best else ""
     return f"\n  did you mean: {inside.get(best, best)}{f'.{rest}' if rest else ''}"

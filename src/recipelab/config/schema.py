@@ -26,8 +26,12 @@ class Trainer:
     """Optimizer steps of the whole training, instead of epochs."""
     batch_size: Count = 128
     """Samples of one forward and backward on one device."""
+    on_out_of_memory: Literal["fail", "split"] = "fail"
+    """split: halve the samples of one forward, in as many more, so that the batch of a step stays; for good."""
     accumulate: Count = 1
     """Batches per optimizer step: the effective batch is batch_size x devices x accumulate."""
+    sampling: Literal["shuffle", "replacement", "balanced"] = "shuffle"
+    """An epoch takes each sample once, or draws with replacement, or takes each class equally often."""
     eval_batch_size: Count = 1000
     """Samples of one forward in evaluation; changes no result beyond rounding."""
     evaluate_every: str = "1ep"
@@ -37,7 +41,9 @@ class Trainer:
     checkpoint_at: list[str | Count] = field(default_factory=list)
     """Further steps at which a checkpoint is kept under its own name (step_N.pt)."""
     gradient_clip: Annotated[float, Gt(0)] | None = None
-    """Largest global L2 norm of the gradient (torch.nn.utils.clip_grad_norm_)."""
+    """Limit of the gradient: its largest global L2 norm, or what gradient_clip_mode says."""
+    gradient_clip_mode: Literal["norm", "value", "adaptive"] = "norm"
+    """norm: global L2 norm. value: each entry. adaptive: each unit's norm as a share of its weights' (AGC; 0.01)."""
     precision: Literal["auto", 32, "32", "bf16-mixed", "16-mixed"] = "auto"
     """auto: bf16-mixed where the hardware computes bf16, else 32; under regression 32, as bf16 has three digits, and
     for volumes on a CPU, where its gradients can be NaN."""
@@ -135,6 +141,66 @@ class Sam:
     """Radius of the neighbourhood; published: 0.05, and 0.5 when adaptive."""
     adaptive: bool = False
     """Scale the neighbourhood by each weight (ASAM), so that it does not depend on their scale."""
+    every: Count = 1
+    """Two passes at every so many steps, a plain one at the others (Liu et al. 2022, LookSAM, without its reuse)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EarlyStopping:
+    """The end of a training that has stopped to improve (Prechelt 1998)."""
+
+    metric: str = "accuracy"
+    """Validation metric that is watched, or train_loss, train_accuracy."""
+    view: str = "raw"
+    """View whose metric it is: raw, or an average such as ema_0.999."""
+    mode: Literal["auto", "max", "min"] = "auto"
+    """Which way is better; auto: down for losses and errors, else up."""
+    patience: Count = 20
+    """Evaluations in a row without a better value that end the training."""
+    min_delta: Annotated[float, Ge(0)] = 0.0
+    """A better value beats the best by more than this, in the metric's units."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParamGroups:
+    """Learning rate and weight decay by parameter; printed as a table when the training begins."""
+
+    undecay_norm: bool = False
+    """No weight decay for normalisation layers and biases, told by the module's type and not by its name."""
+    layer_decay: Annotated[float, Gt(0), Le(1)] | None = None
+    """Learning rate times this for each layer below the last (ELECTRA, arXiv 2003.10555; BEiT)."""
+    rules: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Regular expression that a parameter's name begins with -> lr_scale, and options of the optimizer; first match."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchSchedule:
+    """A batch size that grows (Smith et al. 2018, arXiv 1711.00489); it changes between epochs."""
+
+    factor: Annotated[float, Gt(1)] = 2.0
+    """The batch size is multiplied by this each time."""
+    milestones: list[str] = field(default_factory=list)
+    """When, as durations such as 30ep or 50%."""
+    every: str | None = None
+    """And at regular intervals, such as 10ep."""
+    maximum: Count | None = None
+    """The largest batch size."""
+    lr: Literal["keep", "linear", "sqrt"] = "keep"
+    """The learning rate stays as scheduled, or is multiplied as the batch size, or as its square root."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resizing:
+    """Progressive resizing: training begins with smaller images (Howard 2018; the rule and defaults of Composer)."""
+
+    start: Annotated[float, Gt(0), Lt(1)] = 0.5
+    """Scale of the images' sides at first."""
+    delay: Annotated[float, Ge(0), Lt(1)] = 0.5
+    """Share of the training at which the scale begins to rise."""
+    finetune: Annotated[float, Ge(0), Lt(1)] = 0.2
+    """Share of the training, at its end, with images of the whole size."""
+    multiple: Count = 4
+    """Sides are multiples of so many pixels."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,5 +229,13 @@ class Run:
     """Confusion matrix or parity plot of the headline's weights, at the end: of validation, of every split, or none."""
 
 
-SECTIONS: dict[str, type] = {"trainer": Trainer, "averaging": Averaging, "sam": Sam}
-OPTIONAL_SECTIONS = ("averaging", "sam")
+SECTIONS: dict[str, type] = {
+    "trainer": Trainer,
+    "averaging": Averaging,
+    "sam": Sam,
+    "param_groups": ParamGroups,
+    "early_stopping": EarlyStopping,
+    "batch_schedule": BatchSchedule,
+    "resizing": Resizing,
+}
+OPTIONAL_SECTIONS = ("averaging", "sam", "param_groups", "early_stopping", "batch_schedule", "resizing")

@@ -6,6 +6,10 @@ from pathlib import Path
 
 # In the order of a recipe: slots, sections, presets.
 GROUPS = ("data", "augment", "mix", "model", "loss", "optimizer", "scheduler", "averaging", "sam", "logger") + (
+    "param_groups",
+    "early_stopping",
+    "batch_schedule",
+    "resizing",
     "recipe",
     "env",
 )

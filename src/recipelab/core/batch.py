@@ -32,6 +32,14 @@ class Target:
             return first
         return torch.lerp(value(self.second), first, self.weight.to(first.dtype))
 
+    def parts(self, count: int) -> list[Target]:
+        """At most `count` targets of consecutive samples, as torch.Tensor.chunk cuts them."""
+        firsts = self.first.chunk(count)
+        seconds = self.second.chunk(count) if self.second is not None else [None] * len(firsts)
+        each = self.weight is not None and self.weight.ndim > 0
+        weights = self.weight.chunk(count) if each and self.weight is not None else [self.weight] * len(firsts)
+        return [Target(*fields) for fields in zip(firsts, seconds, weights, strict=True)]
+
 
 @dataclass
 class Batch:

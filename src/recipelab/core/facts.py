@@ -18,6 +18,7 @@ class Facts:
         training split.
     class_names: one name a class, in label order, or one a target; empty when unknown.
     image_dtype: "uint8" or "float32", as images are stored and augmented.
+    class_counts: samples a class of the training split; None until counted there, and under regression.
     """
 
     task: str
@@ -29,6 +30,7 @@ class Facts:
     class_names: tuple[str, ...] = ()
     image_dtype: str = "uint8"
     stored_size: tuple[int, ...] | None = None
+    class_counts: tuple[int, ...] | None = None
 
     @property
     def input_dim(self) -> int:

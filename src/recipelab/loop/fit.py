@@ -21,10 +21,25 @@ Metrics = dict[str, Any]
 
 
 class Loader(Protocol):
-    """Batches of an epoch from a position on."""
+    """Batches of an epoch from a position on, of `batch_size` samples."""
+
+    batch_size: int
 
     def epoch(self, epoch: int, start: int = 0) -> Iterator[Batch]:
         """Batches of epoch `epoch` (from 0), from the sample at position `start` of its order on."""
+
+
+class Watcher(Protocol):
+    """What follows the rows of metrics, with a state that checkpoints carry."""
+
+    def observe(self, row: Mapping[str, Any], step: int) -> None:
+        """Take the row of `step` steps."""
+
+    def state(self) -> dict[str, Any]:
+        """What going on needs."""
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from there."""
 
 
 class Writer(Protocol):
@@ -74,6 +89,7 @@ class Training:
 
     validate: evaluates the loaded twin on the validation split; None when it was stopped on the way.
     identity: what every checkpoint carries besides weights and state (facts, hashes).
+    watchers: what follows the metrics, by name; the training ends early when one of them says `stopped`.
     """
 
     plan: Plan
@@ -86,6 +102,7 @@ class Training:
     best: Best
     stop: Stop
     identity: dict[str, Any]
+    watchers: Mapping[str, Watcher] = field(default_factory=dict)
     started: float = field(default_factory=time.perf_counter)
     _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     _batches_at: int = -1
@@ -97,22 +114,31 @@ class Training:
         Raises RunError when the loss is not finite; the last good checkpoint stays.
         """
         self._total_before = self.state.total_seconds
+        for name, watcher in self.watchers.items():
+            if name in self.state.watched:
+                watcher.restore(self.state.watched[name])
         while not self.stop:
             self._boundary()
-            if self.state.step == self.plan.total or self.stop:
+            if self.state.step == self.plan.total or self.stop or self.stopped_early:
                 break
             self._portion(self.plan.next_boundary(self.state.step))
-        if self.stop and self.state.saved_step != self.state.step:
+        if (self.stop or self.stopped_early) and self.state.saved_step != self.state.step:
             self._save("last")
         return not self.stop
+
+    @property
+    def stopped_early(self) -> bool:
+        """Whether something that watches the metrics has ended the training."""
+        return any(getattr(watcher, "stopped", False) for watcher in self.watchers.values())
 
     def _portion(self, until: int) -> None:
         """Take steps up to `until`, or to the first after a stop was asked for."""
         state, plan = self.state, self.plan
         self.train.device.synchronize()
         begin, first = time.perf_counter(), state.step
-        if self._batches_at != state.step or state.step % plan.steps_per_epoch == 0:
-            epoch = state.step // plan.steps_per_epoch
+        if self._batches_at != state.step or plan.between_epochs(state.step):
+            epoch = plan.epoch_of(state.step)
+            self.loader.batch_size = plan.batch_size_in(epoch) // self.train.device.ranks.world
             self._batches = self.loader.epoch(epoch, plan.position(state.step))
         while state.step < until and not self.stop:
             self.train(list(islice(self._batches, plan.accumulate)), state.step)
@@ -145,9 +171,11 @@ class Training:
             if row is None:
                 return
             self.writer.row(row)
+            for watcher in self.watchers.values():
+                watcher.observe(row, state.step)
             state.row_step = state.step
             state.saved_step = 0  # a stop may have left a last.pt of this step, but without its row
-            if state.step % plan.steps_per_epoch == 0:  # not at an end in mid-epoch: a longer run may go on from there
+            if plan.between_epochs(state.step):  # not at an end in mid-epoch: a longer run may go on from there
                 self.train.log.reset()
                 state.epoch_seconds = 0.0
         if state.step in plan.keep:  # also when last.pt of this step is there: a stop may have come before this one
@@ -159,8 +187,8 @@ class Training:
         """Train metrics, norms and, when due, validation of every view; None when stopped in the middle."""
         state, plan = self.state, self.plan
         seen = plan.samples_seen(state.step)
-        in_epoch = seen - (math.ceil(state.step / plan.steps_per_epoch) - 1) * plan.samples
-        epoch = state.step / plan.steps_per_epoch
+        in_epoch = seen - plan.epoch_of(state.step - 1) * plan.samples
+        epoch = plan.epochs(state.step)
         row: dict[str, float | int | None] = {
             "epoch": int(epoch) if epoch.is_integer() else epoch,
             "step": state.step,
@@ -200,19 +228,20 @@ class Training:
         if name == "last":
             self.state.saved_step = self.state.step
         self.state.total_seconds = self._total()
+        self.state.watched = {key: watcher.state() for key, watcher in self.watchers.items()}
         self.writer.checkpoint(name, to_checkpoint(self.state, self.train, self.views, self.identity))
 
     def _check_finite(self) -> None:
         bad = self.train.log.first_bad()
         if bad is not None:
-            step = (math.ceil(self.state.step / self.plan.steps_per_epoch) - 1) * self.plan.steps_per_epoch + bad
+            step = self.plan.epoch_start(self.plan.epoch_of(self.state.step - 1)) + bad
         elif not self.views.finite():  # the last step's update overflowed: the next loss would show it
             step = self.state.step - 1
         else:
             return
         what = "loss was" if bad is not None else "weights were"
         raise RunError(
-            f"the {what} not finite in step {step + 1} (epoch {step // self.plan.steps_per_epoch + 1}),"
+            f"the {what} not finite in step {step + 1} (epoch {self.plan.epoch_of(step) + 1}),"
             f" at learning rate {self.train.lr(step):.6g}\n"
             "  what helps: a lower optimizer.lr, scheduler.warmup=5ep, trainer.gradient_clip=1, trainer.precision=32\n"
             "  the last good checkpoint is kept"

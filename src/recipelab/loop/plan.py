@@ -34,9 +34,29 @@ class Plan:
         """Steps of one epoch, the last partial batch included."""
         return self.timeline.steps_per_epoch
 
+    def epoch_of(self, step: int) -> int:
+        """The epoch, from 0, that the step after `step` steps belongs to."""
+        return step // self.steps_per_epoch
+
+    def epoch_start(self, epoch: int) -> int:
+        """Steps before epoch `epoch`."""
+        return epoch * self.steps_per_epoch
+
+    def epochs(self, step: int) -> float:
+        """Epochs in `step` steps."""
+        return step / self.steps_per_epoch
+
+    def batch_size_in(self, epoch: int) -> int:
+        """Samples of one forward in epoch `epoch`."""
+        return self.batch_size
+
+    def between_epochs(self, step: int) -> bool:
+        """Whether `step` steps end an epoch."""
+        return step == self.epoch_start(self.epoch_of(step))
+
     def epoch_end(self, step: int) -> bool:
         """Whether `step` steps end an epoch, or the training."""
-        return step % self.steps_per_epoch == 0 or step == self.total
+        return self.between_epochs(step) or step == self.total
 
     def evaluation_due(self, step: int) -> bool:
         """Whether the validation split is evaluated after `step` steps."""

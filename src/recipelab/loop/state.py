@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from recipelab.loop.step import TrainStep
@@ -16,6 +16,7 @@ class State:
 
     step: optimizer steps taken. row_step: the step of the last row of metrics. saved_step: of the last checkpoint.
     seconds: training phase only; epoch_seconds: of the running epoch; total_seconds: everything since the start.
+    watched: state of what watches a metric (a plateau, early stopping), by name.
     """
 
     step: int = 0
@@ -24,6 +25,7 @@ class State:
     seconds: float = 0.0
     epoch_seconds: float = 0.0
     total_seconds: float = 0.0
+    watched: dict[str, Any] = field(default_factory=dict)
 
 
 def to_checkpoint(state: State, train: TrainStep, views: Views, identity: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -14,11 +14,19 @@ class Views:
     """The raw weights and every average, by name.
 
     bank: the averages (`averaging.bank.Bank`), or None when the raw weights are the only view.
+    evaluation_weights: of an optimizer that trains at other weights than it is evaluated at (schedule-free): the
+        model's parameters -> those to evaluate; they are what `raw` shows.
     """
 
-    def __init__(self, model: nn.Module, bank: Any = None) -> None:
+    def __init__(
+        self,
+        model: nn.Module,
+        bank: Any = None,
+        evaluation_weights: Callable[[Iterable[Tensor]], list[Tensor]] | None = None,
+    ) -> None:
         self.model = model
         self.bank = bank
+        self.evaluation_weights = evaluation_weights
         self.twin = copy.deepcopy(model).eval()  # before any compilation: the twin is evaluated as it is written
 
     @property
@@ -31,6 +39,9 @@ class Views:
         _copy(self.model.state_dict(), self.twin)
         if name != "raw":
             self.bank.copy_into(name, self.twin)
+        elif self.evaluation_weights is not None:
+            weights = self.evaluation_weights(self.model.parameters())
+            _copy(dict(zip(dict(self.model.named_parameters()), weights, strict=True)), self.twin)
         return self.twin
 
     def state(self) -> dict[str, dict[str, Tensor]]:

@@ -49,21 +49,26 @@ def restore(params: Sequence[Tensor], backup: Sequence[Tensor]) -> None:
 class Sam:
     """Up to the worst point near a model's weights, and back, bit for bit; what the loop's step calls.
 
-    rho, adaptive: see `perturb`. Buffers are put back too, so that batch statistics come from the first pass alone:
-    batch norm with momentum 0 would still count batches, and turn NaN on an infinite activation.
+    rho, adaptive: see `perturb`. every: two passes at every so many steps. Buffers are put back too, so that batch
+    statistics come from the first pass alone: batch norm with momentum 0 would still count batches, and turn NaN on an
+    infinite activation.
     """
 
-    def __init__(self, model: nn.Module, *, rho: float = 0.05, adaptive: bool = False) -> None:
-        self.rho, self.adaptive = rho, adaptive
-        self.every = list(model.parameters())
+    def __init__(self, model: nn.Module, *, rho: float = 0.05, adaptive: bool = False, every: int = 1) -> None:
+        self.rho, self.adaptive, self.every = rho, adaptive, every
+        self.all = list(model.parameters())
         self.params: list[nn.Parameter] = []
         self.buffers = list(model.buffers())
         self._weights: list[Tensor] = []
         self._statistics: list[Tensor] = []
 
+    def due(self, step: int) -> bool:
+        """Whether step `step`, counted from 0, takes two passes."""
+        return step % self.every == 0
+
     def up(self) -> None:
         """Move the weights along the gradients they have."""
-        self.params = [p for p in self.every if p.requires_grad]  # frozen parts may thaw
+        self.params = [p for p in self.all if p.requires_grad]  # frozen parts may thaw
         self._statistics = [buffer.clone() for buffer in self.buffers]
         self._weights = perturb(self.params, rho=self.rho, adaptive=self.adaptive)
 

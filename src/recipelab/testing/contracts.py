@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -162,14 +163,31 @@ def check_optimizer(build: Callable[[Iterable[nn.Parameter]], torch.optim.Optimi
 
 
 def check_scheduler(build: Callable[[Timeline], np.ndarray], timeline: Timeline | None = None) -> None:
-    """A scheduler slot: a pure function of the timeline to (total_steps,) float64 factors, finite and not negative."""
+    """A scheduler slot: a pure function of the timeline to (total_steps,) float64 factors, finite and not negative.
+
+    Or (total_steps, 2): with each factor the momentum of its step. Or, with an `observe`, a schedule with a state:
+    `len`, `item(step)`, `state()` in plain containers, `restore(state)`.
+    """
     timeline = timeline or Timeline(steps_per_epoch=7, total_steps=7 * 20)
     factors = build(timeline)
-    assert factors.shape == (timeline.total_steps,), f"factors are {factors.shape}, not one a step"
+    if hasattr(factors, "observe"):
+        factors = _course(factors, build(timeline))
+    assert factors.shape in ((timeline.total_steps,), (timeline.total_steps, 2)), (
+        f"factors are {factors.shape}, not one a step"
+    )
     assert factors.dtype == np.float64, f"factors are {factors.dtype}, not float64"
     assert np.isfinite(factors).all(), "a factor is not finite"
     assert (factors >= 0).all(), "a factor is negative"
-    assert np.array_equal(factors, build(timeline)), "the same timeline gives other factors"
+    assert np.array_equal(factors, np.asarray(build(timeline))), "the same timeline gives other factors"
+
+
+def _course(schedule: Any, other: Any) -> np.ndarray:
+    """The factors of a schedule with a state, after a row without its metric and a restore into `other`."""
+    schedule.observe({"epoch": 1}, 1)
+    other.restore(json.loads(json.dumps(schedule.state())))
+    factors = np.array([schedule.item(step) for step in range(len(schedule))])
+    assert factors.tolist() == [other.item(step) for step in range(len(other))], "its state does not hold all there is"
+    return factors
 
 
 def check_logger(logger: Any, folder: Path) -> None:

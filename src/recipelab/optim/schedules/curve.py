@@ -11,17 +11,22 @@ from recipelab.core.durations import Timeline
 from recipelab.core.errors import UserError
 
 Interval = Literal["step", "epoch"]
+WarmupStart = Literal["zero", "first"]
 
 # (steps as float64, warm-up steps) -> factors of the same shape; only those after the warm-up are used.
 Decay = Callable[[np.ndarray, int], np.ndarray]
 
 
-def curve(timeline: Timeline, decay: Decay, *, warmup: str, interval: Interval) -> np.ndarray:
-    """Factors (total_steps,) float64: s / w in the warm-up of w steps, then decay(s, w).
+def curve(
+    timeline: Timeline, decay: Decay, *, warmup: str, interval: Interval, warmup_start: WarmupStart = "zero"
+) -> np.ndarray:
+    """Factors (total_steps,) float64: the warm-up of w steps, then decay(s, w).
 
-    warmup: a duration; it begins at a factor of exactly 0, as in jeonsworld's ViT-pytorch schedules (MIT).
+    warmup: a duration.
     interval: "step" changes at every optimizer step; "epoch" gives every step of an epoch the value of its first, so
-        that with a warm-up the whole first epoch has a learning rate of 0.
+        that with a warm-up from zero the whole first epoch has a learning rate of 0.
+    warmup_start: "zero": s / w, which begins at a factor of exactly 0, as in jeonsworld's ViT-pytorch schedules (MIT).
+        "first": (s + 1) / (w + 1) in units of the interval, which begins above 0.
 
     Raises UserError when the warm-up is not a duration, or leaves no step after it.
     """
@@ -35,4 +40,10 @@ def curve(timeline: Timeline, decay: Decay, *, warmup: str, interval: Interval) 
     if interval == "epoch":
         steps -= steps % timeline.steps_per_epoch
     at = steps.astype(np.float64)
-    return np.where(steps < warm, at / max(1, warm), decay(at, warm))
+    unit = {"zero": 0, "first": timeline.steps_per_epoch if interval == "epoch" else 1}[warmup_start]
+    return np.where(steps < warm, (at + unit) / max(1, warm + unit), decay(at, warm))
+
+
+def toward(minimum: float, factors: np.ndarray) -> np.ndarray:
+    """Factors that fell from 1 to 0, made to fall from 1 to `minimum`; untouched for a minimum of 0."""
+    return minimum + (1.0 - minimum) * factors if minimum else factors

@@ -16,7 +16,7 @@ from annotated_types import Gt
 
 from recipelab.core.durations import Timeline, parse
 from recipelab.core.errors import UserError
-from recipelab.optim.schedules.curve import Interval, curve
+from recipelab.optim.schedules.curve import Interval, WarmupStart, curve
 
 KEY = "scheduler.milestones"
 
@@ -28,8 +28,11 @@ def multistep(
     gamma: Annotated[float, Gt(0)] = 0.1,
     warmup: str = "0st",
     interval: Interval = "step",
+    warmup_start: WarmupStart = "zero",
 ) -> np.ndarray:
-    """Factors (total_steps,) float64; warmup and interval as in curve. A warm-up rises to 1 whatever the milestones.
+    """Factors (total_steps,) float64; warmup, interval and warmup_start as in curve.
+
+    A warm-up rises to 1 whatever the milestones.
 
     milestones: increasing durations such as 90ep or 50%; those beyond the end of the training are never reached.
     gamma: the factor at each milestone.
@@ -47,7 +50,7 @@ def multistep(
     def decay(steps: np.ndarray, warm: int) -> np.ndarray:
         return gamma ** np.searchsorted(marks, steps, side="right").astype(np.float64)
 
-    return curve(timeline, decay, warmup=warmup, interval=interval)
+    return curve(timeline, decay, warmup=warmup, interval=interval, warmup_start=warmup_start)
 
 
 def _increases(timeline: Timeline, first: str, second: str) -> bool:

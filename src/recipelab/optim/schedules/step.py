@@ -13,7 +13,7 @@ from annotated_types import Gt
 
 from recipelab.core.durations import Timeline, parse
 from recipelab.core.errors import UserError
-from recipelab.optim.schedules.curve import Interval, curve
+from recipelab.optim.schedules.curve import Interval, WarmupStart, curve
 
 KEY = "scheduler.every"
 
@@ -25,8 +25,11 @@ def step(
     gamma: Annotated[float, Gt(0)] = 0.97,
     warmup: str = "0st",
     interval: Interval = "step",
+    warmup_start: WarmupStart = "zero",
 ) -> np.ndarray:
-    """Factors (total_steps,) float64; warmup and interval as in curve. A warm-up does not delay the first division.
+    """Factors (total_steps,) float64; warmup, interval and warmup_start as in curve.
+
+    A warm-up does not delay the first division.
 
     every: duration between two divisions, rounded to at least one step.
     gamma: the factor at each.
@@ -36,4 +39,10 @@ def step(
     if parse(every, KEY)[0] == 0:
         raise UserError(f"{KEY}={every} is no time at all\n  give the time between two divisions, such as 2ep")
     period = timeline.every(every, KEY)
-    return curve(timeline, lambda steps, warm: gamma ** np.floor(steps / period), warmup=warmup, interval=interval)
+    return curve(
+        timeline,
+        lambda steps, warm: gamma ** np.floor(steps / period),
+        warmup=warmup,
+        interval=interval,
+        warmup_start=warmup_start,
+    )
