@@ -151,7 +151,7 @@ def test_further_metrics_are_measured_and_may_select(tmp_path: Path):
     assert 0.5 < found["auroc"] <= 1
     best = max(run.metrics, key=lambda row: row["val_raw_multiclasscohenkappa"])
     assert run.result["val"]["best"]["raw"]["multiclasscohenkappa"] == best["val_raw_multiclasscohenkappa"]
-    again = train("seed=1", config=str(run.path), config_dir=str(USER_TREE), quiet=True)
+    again = train("seed=1", f"output={tmp_path}", config=str(run.path), config_dir=str(USER_TREE), quiet=True)
     assert again.config["metrics"] == run.config["metrics"]
 
 

@@ -114,7 +114,8 @@ def check_model(build: Callable[[], nn.Module], *, image_size: tuple[int, ...], 
         assert torch.equal(whole, twin(images)), "a deep copy computes something else"
         assert torch.equal(whole, other.eval()(images)), "state_dict does not hold all there is"
         single = model(images[:1])
-    assert torch.allclose(single, whole[:1], atol=1e-4), "in evaluation a sample depends on its batch"
+    close = 1e-4 * max(1.0, float(whole.abs().max()))  # fresh networks may give large logits
+    assert torch.allclose(single, whole[:1], atol=close), "in evaluation a sample depends on its batch"
 
 
 def check_loss(loss: Any, *, num_classes: int) -> None:
