@@ -19,6 +19,7 @@ from recipelab.cli import main
 from tiny_recipe import TINY, USER_TREE
 
 Capture = pytest.CaptureFixture[str]
+EVAL = ("augment.eval.resize=10", "augment.eval.crop=8")
 CLASSES = ("=cmd", "cat", "dog")
 
 
@@ -260,3 +261,26 @@ def test_a_regression_gives_values(tmp_path: Path, capsys: Capture) -> None:
     assert capsys.readouterr().err.count("error: --") == 2
     with pytest.raises(ValueError, match="no classes"):
         _ = found.classes
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [
+        ("data.image_size=12", "data.input_size=8"),
+        ("data.image_size=12", "augment=finetune", "augment.resize=10", "augment.crop=8", *EVAL),
+    ],
+    ids=["resized on the way", "resized by augmentation"],
+)
+def test_images_are_brought_to_the_networks_size_as_in_training(
+    sizes: tuple[str, ...], photos: Path, tmp_path: Path
+) -> None:
+    words = [word for word in TINY if not word.startswith("data")]
+    data = ("data=imagefolder", f"data.root={photos}", "data.cache=none", *sizes)
+    run = train(*words, *data, f"output={tmp_path}", config_dir=str(USER_TREE), quiet=True)
+    assert run.facts.stored_size == (12, 12)
+    options: dict[str, Any] = {"config_dir": str(USER_TREE), "quiet": True}
+    assert evaluate(run.path, split="val", **options).metrics == run.result["val"]["best"]["raw"]
+    whole = evaluate(run.path, f"data.root={photos}", split="all", output=tmp_path / "x.json", **options).metrics
+    found = predict(run.path, photos, config_dir=str(USER_TREE))
+    right = [name == Path(path).parent.name for name, path in zip(found.classes, found.paths, strict=True)]
+    assert np.mean(right) == pytest.approx(whole["accuracy"])

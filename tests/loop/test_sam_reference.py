@@ -116,7 +116,7 @@ def test_bf16_autocast_takes_the_two_passes_in_float32_weights(make_step, batche
 
 
 def test_fp16_scaling_is_refused_with_the_reason(train_tiny, monkeypatch):
-    monkeypatch.setattr("recipelab.loop.device._precision", lambda asked, cuda: str(asked))
+    monkeypatch.setattr("recipelab.loop.device._precision", lambda asked, *more: str(asked))
     with pytest.raises(UserError, match=r"sam cannot go with trainer\.precision=16-mixed: .* infinity"):
         train_tiny("sam=sam", "trainer.precision=16-mixed")
 

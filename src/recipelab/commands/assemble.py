@@ -20,6 +20,7 @@ from recipelab.commands.look import tried_smallest
 from recipelab.commands.task import make_metrics, refuse_unknown
 from recipelab.config.check import Recipe, view_names
 from recipelab.core.errors import UserError
+from recipelab.core.facts import Facts
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
 from recipelab.loop.back_off import BackOff
@@ -219,25 +220,28 @@ def compile_model(job: Job, parts: Parts) -> str | None:
     return compile_in_place(parts.views.model, probe, parts.device)
 
 
-def _prepared(augment: Any, normalize: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """What an evaluated image goes through: the size that the network was built for, then normalisation."""
-    if not hasattr(augment, "evaluate"):
-        return normalize
-    return lambda images: normalize(augment.evaluate(images))
-
-
-def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoader]]:
-    """The training loader and one evaluation loader a split; images live on the device where they fit."""
-    recipe, facts = job.recipe, job.facts
+def evaluation_input(
+    recipe: Recipe, facts: Facts, augment: Any, device: torch.device
+) -> tuple[Callable[[Tensor], Tensor], Callable[[Tensor], Tensor]]:
+    """What images go through after augmentation, and stored ones in an evaluation: size, then normalisation."""
     assert facts.mean is not None
     assert facts.std is not None
     unit = 255 if facts.image_dtype == "uint8" else 1
     normalize: Callable[[Tensor], Tensor]
-    normalize = Normalize(facts.mean, facts.std, facts.image_size, device.torch_device, unit=unit)
-    augment = recipe.slots["augment"].build()
-    if facts.stored_size and not hasattr(augment, "evaluate"):  # else augmentation gives the size
+    normalize = Normalize(facts.mean, facts.std, facts.image_size, device, unit=unit)
+    if hasattr(augment, "evaluate"):  # augmentation gives the size
+        return normalize, lambda images: normalize(augment.evaluate(images))
+    if facts.stored_size:
         data = recipe.data
         normalize = Resized(normalize, size=facts.image_size, resize=data.resize_size, interpolation=data.interpolation)
+    return normalize, normalize
+
+
+def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoader]]:
+    """The training loader and one evaluation loader a split; images live on the device where they fit."""
+    recipe = job.recipe
+    augment = recipe.slots["augment"].build()
+    normalize, seen = evaluation_input(recipe, job.facts, augment, device.torch_device)
     channels_last = job.execution.channels_last
     rank = (device.ranks.rank, device.ranks.world)
     placed: dict[str, tuple[Tensor, Tensor]] = {
@@ -253,7 +257,7 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         sampling=recipe.trainer.sampling,
         channels_last=channels_last,
     ).of_rank(*rank)
-    size, seen = recipe.trainer.eval_batch_size, _prepared(augment, normalize)
+    size = recipe.trainer.eval_batch_size
     evaluation = {
         name: EvalLoader(*tensors, normalize=seen, batch_size=size, channels_last=channels_last).of_rank(*rank)
         for name, tensors in placed.items()

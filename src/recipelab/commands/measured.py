@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from rich.table import Table
 from torch import Tensor
 
-from recipelab.augment.normalize import Normalize
+from recipelab.commands.assemble import evaluation_input
 from recipelab.commands.screen import shown
 from recipelab.commands.task import make_metrics
 from recipelab.commands.trained import Trained
 from recipelab.core.errors import UserError
-from recipelab.core.facts import Facts
 from recipelab.data.loader import EvalLoader, place
 from recipelab.data.pool import Pool
 from recipelab.loop.device import Device, applied
@@ -48,11 +47,11 @@ def measured(members: Sequence[Trained], pool: Pool, view: str | None, kind: Kin
 
 
 def require_same_kind(members: Sequence[Trained]) -> None:
-    """Every model tells the same classes from images of the same size. Raises UserError naming what differs."""
+    """Every model tells the same classes from images stored in the same size. Raises UserError naming what differs."""
     first = members[0]
     for member in members[1:]:
         for key in ("task", "num_classes", "class_names", "image_size", "input_channels", "image_dtype"):
-            mine, theirs = getattr(first.facts, key), getattr(member.facts, key)
+            mine, theirs = (getattr(one.facts.of_stored(), key) for one in (first, member))
             if mine != theirs:
                 raise UserError(
                     f"{first.name} and {member.name} cannot be taken together: {key} is {mine} and {theirs}"
@@ -72,19 +71,17 @@ def outputs_of(member: Trained, view: str, pool: Pool) -> Tensor:
         loader = EvalLoader(
             place(pool.images, device.torch_device),
             pool.targets.to(device.torch_device),
-            normalize=normalizer(member.facts, device),
+            normalize=seen_by(member, device),
             batch_size=member.recipe.trainer.eval_batch_size,
             channels_last=member.execution.channels_last,
         )
         return outputs(model, (batch.images for batch in loader), device)
 
 
-def normalizer(facts: Facts, device: Device) -> Normalize:
-    """From stored bytes to what the model was trained on."""
-    assert facts.mean is not None
-    assert facts.std is not None
-    unit = 255 if facts.image_dtype == "uint8" else 1
-    return Normalize(facts.mean, facts.std, facts.image_size, device.torch_device, unit=unit)
+def seen_by(member: Trained, device: Device) -> Callable[[Tensor], Tensor]:
+    """From stored images (B, C, *S) to what the model was evaluated on in training."""
+    augment = member.recipe.slots["augment"].build()
+    return evaluation_input(member.recipe, member.facts, augment, device.torch_device)[1]
 
 
 def score(values: Tensor, targets: Tensor, member: Trained) -> dict[str, Any]:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from recipelab.commands.ask import Ask
-from recipelab.commands.measured import normalizer, require_same_kind
+from recipelab.commands.measured import require_same_kind, seen_by
 from recipelab.commands.trained import Trained, open_all, require_folder, sort_words
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell, printable
@@ -154,7 +154,7 @@ def _predicted(
     members: Sequence[_Ready], files: Sequence[str], kind: Kind
 ) -> Iterator[tuple[list[str], Tensor, dict[str, str]]]:
     """(paths, their probabilities (n, K), failures) of a portion of the files at a time, in order."""
-    facts = members[0].member.facts
+    facts = members[0].member.facts.of_stored()
     height, width = facts.image_size
     size = max(1, CHUNK_BYTES // (height * width * facts.input_channels))
     for start in range(0, len(files), size):
@@ -179,7 +179,7 @@ class _Ready:
         with applied(member.execution):
             self.device = Device(member.execution)
             self.model: nn.Module = member.model(view, self.device)
-        self.normalize = normalizer(member.facts, self.device)
+        self.seen = seen_by(member, self.device)
 
     def outputs(self, images: Tensor) -> Tensor:
         """(N, K) float32 on the CPU of images (N, H, W, C) uint8."""
@@ -188,7 +188,7 @@ class _Ready:
             return outputs(self.model, (self._input(batch) for batch in batches), self.device).cpu()
 
     def _input(self, batch: Tensor) -> Tensor:
-        values = self.normalize(batch.to(self.device.torch_device).movedim(-1, 1))
+        values = self.seen(batch.to(self.device.torch_device).movedim(-1, 1))
         return values if self.member.execution.channels_last else values.contiguous()
 
 

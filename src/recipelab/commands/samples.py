@@ -89,7 +89,7 @@ def _own(trained: Trained, run: Run, split: str, say: Say, *, moved: bool) -> Sa
 
 def _other(trained: Trained, split: str, say: Say) -> Pool:
     """Other data, whole or one part, in the size and with the labels of the model."""
-    slot, facts = trained.recipe.slots["data"], trained.facts
+    slot, facts = trained.recipe.slots["data"], trained.facts.of_stored()
     sized: dict[str, Any] = {"image_size": list(facts.image_size), "input_channels": facts.input_channels}
     slot = replace(slot, kwargs={**slot.kwargs, **{k: v for k, v in sized.items() if k in slot.schema.parameters}})
     source = slot.build()
@@ -133,7 +133,7 @@ def _labels(trained: Trained, names: Sequence[str], known: dict[str, object]) ->
 
 
 def _require_shape(pool: Pool, trained: Trained) -> None:
-    shape, facts = tuple(pool.images.shape[1:]), trained.facts
+    shape, facts = tuple(pool.images.shape[1:]), trained.facts.of_stored()
     if shape != (*facts.image_size, facts.input_channels):
         raise UserError(f"{trained.name}: its environment.json tells another shape than {shape}, that of its data")
 

@@ -67,8 +67,9 @@ class Run:
         except ValidationError as error:
             first = error.errors()[0]
             raise UserError(f"{'.'.join(map(str, (where, *first['loc'])))}: {first['msg']}") from None
-        if min(facts.image_size, default=0) < 1 or facts.input_channels * math.prod(facts.image_size) > LARGEST_IMAGE:
-            raise UserError(f"{where}.image_size={list(facts.image_size)} is no size of an image")
+        for size in (facts.image_size, facts.of_stored().image_size):
+            if min(size, default=0) < 1 or facts.input_channels * math.prod(size) > LARGEST_IMAGE:
+                raise UserError(f"{where}.image_size={list(size)} is no size of an image")
         return facts
 
     def weights(self, checkpoint: str) -> tuple[dict[str, Mapping[str, Tensor]], int]:
