@@ -194,3 +194,14 @@ def test_a_folder_that_is_not_whole_is_refused(done: CrossValidation, tmp_path: 
         (copies / "cross_validation.json").write_text(text)
         with pytest.raises(UserError, match=r"cross_validation\.json"):
             evaluate(copies, **FOLDER)
+
+
+def test_the_processes_of_torchrun_are_those_of_one_run(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = {"RANK": "1", "WORLD_SIZE": "2", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE": "2", "GROUP_RANK": "0"}
+    for name, value in {**place, "TORCHELASTIC_RUN_ID": "x", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match="torchrun starts the processes of one run"):
+        cross_validate(*tiny("data.folds=2"), **FOLDER)
+    assert list(tmp_path.iterdir()) == []

@@ -135,6 +135,12 @@ def test_each_opening_of_the_test_split_is_counted(copy: Callable[[str], Path], 
     assert "closed: the test split" not in said
 
 
+def test_a_run_of_two_processes_is_measured_by_one(tiny: Callable[..., list[str]], tmp_path: Path) -> None:
+    run = train(*tiny("trainer.devices=2", "trainer.accelerator=cpu", "trainer.epochs=1"), **FOLDER)
+    told = numbers(run.result["test"]["best"]["raw"])
+    assert numbers(evaluate(run.path, split="test", **FOLDER).metrics) == pytest.approx(told, rel=1e-5)
+
+
 def test_with_output_the_record_is_left_alone(copy: Callable[[str], Path], tmp_path: Path) -> None:
     path = copy("seed 0")
     before = {file: file.read_bytes() for file in path.rglob("*") if file.is_file()}
@@ -343,6 +349,7 @@ WRONG: dict[str, list[str]] = {
     "seed_0 --checkpoint besst": ["besst.pt does not exist", "did you mean: best"],
     "seed_0 model=resnet20": ["model=resnet20: a trained run is asked as it is"],
     "seed_0 trainer.epochs=3": ["trainer.epochs=3: a trained run is asked as it is"],
+    "seed_0 trainer.devices=2": ["trainer.devices=2: a trained run is asked as it is"],
     "seed_0 data.val_split=0.5": ["data.val_split=0.5: a trained run is asked as it is"],
     "seed_0 data.roott=x": ["data.roott is not an option of Digits"],
     "seed_0 data=imagefolder": ["data.root is required"],

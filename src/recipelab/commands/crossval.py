@@ -20,6 +20,7 @@ from recipelab.commands.trained import open_all
 from recipelab.config.check import Recipe
 from recipelab.config.identity import recipe_hash
 from recipelab.core.errors import Interrupted, UserError
+from recipelab.loop.cluster import detect
 from recipelab.loop.load_run import Run, load_run
 from recipelab.records import crossval, listing, places
 from recipelab.records.log import Log
@@ -64,6 +65,10 @@ def cross_validate(
         raise UserError("a cross-validation goes on by itself when its command is repeated: leave trainer.resume out")
     root = Path(recipe.run.output)
     rooted = root.exists()
+    if place := detect():
+        raise UserError(
+            f"{place.launcher} starts the processes of one run: train the folds one by one, data.fold=0, ..."
+        )
     folder = _folder(recipe, root, log)
     folds = recipe.data.folds or 0
     try:

@@ -21,7 +21,7 @@ from recipelab.loop.device import Device, Execution, resolve
 from recipelab.loop.load_run import Run, chosen, load_run, rebuilt
 from recipelab.records import crossval
 
-EXECUTION = ("accelerator", "devices", "precision", "threads", "channels_last", "cudnn_benchmark", "deterministic")
+EXECUTION = ("accelerator", "precision", "threads", "channels_last", "cudnn_benchmark", "deterministic")
 KEYS = ("data_root", "trainer.eval_batch_size", *(f"trainer.{key}" for key in EXECUTION))
 # The run's own: what its weights were trained with, and what makes its splits the parts that they are.
 FIXED_DATA = (
@@ -130,12 +130,12 @@ def _refuse_other_keys(ask: Ask) -> None:
 def _execution(recipe: Recipe, run: Run, ask: Ask, facts: Facts, say: Callable[[str], None]) -> Execution:
     """As the run was executed, as far as this machine can and the command says nothing else."""
     recorded = {key: value for key, value in recorded_execution(run.record).items() if key in EXECUTION}
-    recorded["devices"] = 1
     if recorded.get("accelerator") == "cuda" and not torch.cuda.is_available():
         say(f"{run.path} was trained on cuda; there is none here, and it is evaluated on the cpu")
         recorded["accelerator"] = "cpu"
     kept = {key: value for key, value in recorded.items() if ask.value(f"trainer.{key}") is None}
-    return resolve(replace(recipe.trainer, compile=False, **kept), input_dim=facts.input_dim, task=facts.task)
+    alone = replace(recipe.trainer, devices=1, sync_batchnorm=False, compile=False, **kept)
+    return resolve(alone, input_dim=facts.input_dim, task=facts.task)
 
 
 def _from_recipe(ask: Ask, checkpoint: str | None, say: Callable[[str], None]) -> Trained:
