@@ -16,6 +16,7 @@ from recipelab.commands.job import Job
 from recipelab.commands.task import make_metrics
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
+from recipelab.data.rows import Rows
 from recipelab.loop.device import Device, compile_in_place
 from recipelab.loop.evaluate import evaluate
 from recipelab.loop.load_run import initialise
@@ -114,7 +115,8 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
     unit = 255 if facts.image_dtype == "uint8" else 1
     normalize = Normalize(facts.mean, facts.std, facts.image_size, device.torch_device, unit=unit)
     channels_last = job.execution.channels_last
-    placed: dict[str, tuple[Tensor, Tensor]] = {
+    pin = device.torch_device.type == "cuda" if recipe.data.pin_memory == "auto" else recipe.data.pin_memory
+    placed: dict[str, tuple[Tensor | Rows, Tensor]] = {
         name: (place(pool.images, device.torch_device), pool.targets.to(device.torch_device))
         for name, pool in job.pools.items()
     }
@@ -125,10 +127,12 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         batch_size=recipe.trainer.batch_size,
         seed=job.seed,
         channels_last=channels_last,
+        replacement=recipe.data.random_batches,
+        pin=pin,
     )
     size = recipe.trainer.eval_batch_size
     evaluation = {
-        name: EvalLoader(*tensors, normalize=normalize, batch_size=size, channels_last=channels_last)
+        name: EvalLoader(*tensors, normalize=normalize, batch_size=size, channels_last=channels_last, pin=pin)
         for name, tensors in placed.items()
     }
     return epochs, evaluation

@@ -117,6 +117,9 @@ def find_unfinished(ask: Ask, recipe: Recipe, wanted: str, say: Callable[[str], 
 
 def _resumed(ask: Ask, record: Record) -> Resumed:
     recorded = record.config()
+    if recorded.get("data", {}).get("storage") == "auto":  # streamed data are identified by other means than decoded
+        storage = record.environment()["splits"]["train"]["storage"]
+        ask = replace(ask, overrides=(f"data.storage={storage}", *ask.overrides))
     recipe = ask.recipe(base=record.path, without=["trainer.resume"])
     recipe = replace(recipe, trainer=replace(recipe.trainer, resume=None))  # an older record may say auto
     changed = changed_keys(recorded, recipe.config)

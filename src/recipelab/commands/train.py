@@ -47,7 +47,7 @@ def train(*overrides: str, config: str | None = None, config_dir: str | None = N
     ask = Ask(tuple(overrides), config, config_dir)
     log = Log(quiet=quiet)
     job = prepare(ask, log)
-    with applied(job.execution), StopRequest() as stop:
+    with contextlib.closing(job), applied(job.execution), StopRequest() as stop:
         parts = assemble(job, stop)  # the last step that may refuse the recipe; nothing is written before it
         if reason := compile_model(job, parts):
             log(f"torch.compile could not be used; the run goes on without: {reason}")
@@ -161,7 +161,10 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
             "execution": start.execution,
             "resolved": job.execution.overrides(),
             "facts": _plain_facts(job),
-            "splits": {name: {"samples": len(p), "sha256": job.digests[name]} for name, p in job.pools.items()},
+            "splits": {
+                name: {"samples": len(pool), "sha256": job.digests[name], "storage": pool.storage}
+                for name, pool in job.pools.items()
+            },
             "initial_weights": job.digests.get("init"),
             "shadowed": list(job.recipe.composed.shadowed),
         }

@@ -37,17 +37,31 @@ class Decoded:
     resized: int
 
 
-def decode_files(paths: Sequence[Path | str], size: tuple[int, int], channels: int, patient: bool) -> Decoded:
+def decode_files(
+    paths: Sequence[Path | str],
+    size: tuple[int, int],
+    channels: int,
+    patient: bool,
+    *,
+    resize: int | None = None,
+    into: NDArray[np.uint8] | None = None,
+) -> Decoded:
     """Decode `paths` to `size` = (height, width) on all available cores.
 
     patient: go on after a file that cannot be read; otherwise the files after the first failure may be left out.
+    resize: see `fit`. into: (N, H, W, C) to decode into, such as a mapped file; a new array when not given.
     """
+    images = np.empty((len(paths), *size, channels), np.uint8) if into is None else into
     with quiet_pillow(), ThreadPoolExecutor(_threads(paths)) as executor:
-        return _decode_on(executor, paths, np.empty((len(paths), *size, channels), np.uint8), patient)
+        return _decode_on(executor, paths, images, patient, resize)
 
 
 def _decode_on(
-    executor: ThreadPoolExecutor, paths: Sequence[Path | str], images: NDArray[np.uint8], patient: bool
+    executor: ThreadPoolExecutor,
+    paths: Sequence[Path | str],
+    images: NDArray[np.uint8],
+    patient: bool,
+    resize: int | None,
 ) -> Decoded:
     failures: dict[int, str] = {}
     resized = 0
@@ -57,7 +71,7 @@ def _decode_on(
         changed = 0
         for row in range(start, min(start + CHUNK, len(paths))):
             try:
-                changed += _decode_into(images[row], paths[row])
+                changed += _decode_into(images[row], paths[row], resize)
             except Exception as error:  # Pillow raises a dozen types on damaged bytes
                 wrong[row] = reason(error)
         return wrong, changed
@@ -71,14 +85,19 @@ def _decode_on(
     return Decoded(images, failures, resized)
 
 
-def _decode_into(row: NDArray[np.uint8], path: Path | str) -> bool:
+def _decode_into(row: NDArray[np.uint8], path: Path | str, resize: int | None) -> bool:
     """Fill `row` (H, W, C); whether the image had another size."""
+    pixels = decoded(path, row.shape[-1])
+    changed = (pixels.height, pixels.width) != row.shape[:2]
+    row[:] = np.asarray(fit(pixels, (row.shape[0], row.shape[1]), resize)).reshape(row.shape)
+    return changed
+
+
+def decoded(path: Path | str, channels: int) -> Image.Image:
+    """The whole image of a file, upright, in mode L or RGB. Raises what Pillow does, or ValueError."""
     with _open(path) as image:
         image.load()
-        pixels = plain(upright(image), row.shape[-1])
-    changed = (pixels.height, pixels.width) != row.shape[:2]
-    row[:] = np.asarray(fit(pixels, (row.shape[0], row.shape[1]))).reshape(row.shape)
-    return changed
+        return plain(upright(image), channels)
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -107,12 +126,18 @@ def _high_byte(image: Image.Image) -> Image.Image:
     return Image.fromarray((values >> 8).astype(np.uint8))
 
 
-def fit(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+def fit(image: Image.Image, size: tuple[int, int], resize: int | None = None) -> Image.Image:
     """The largest centred part with the aspect of `size` = (height, width), resized (bilinear, antialiased).
 
     That is the short side resized, aspect kept, then a centre crop. An image of that size is returned as it is.
+    resize: pixels of the short side before the crop, as torchvision's `Resize(resize)` and `CenterCrop(size)`.
     """
     wanted = (size[1], size[0])
+    if resize is not None:
+        short = min(image.size)
+        whole = image.resize((resize * image.width // short, resize * image.height // short), Image.Resampling.BILINEAR)
+        left, top = (round((whole.width - wanted[0]) / 2), round((whole.height - wanted[1]) / 2))
+        return whole.crop((left, top, left + wanted[0], top + wanted[1]))
     return image if image.size == wanted else ImageOps.fit(image, wanted, Image.Resampling.BILINEAR)
 
 
