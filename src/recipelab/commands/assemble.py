@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -14,11 +14,13 @@ from recipelab.averaging.bank import Bank
 from recipelab.commands.debug import STEPS
 from recipelab.commands.job import Job
 from recipelab.commands.task import make_metrics
+from recipelab.config.check import Given
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
 from recipelab.data.rows import Rows
 from recipelab.loop.device import Device, compile_in_place
 from recipelab.loop.evaluate import evaluate
+from recipelab.loop.hooks import Hooks
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
 from recipelab.loop.signals import StopRequest
@@ -43,6 +45,7 @@ class Parts:
     summary: Summary
     metrics: Callable[[], Metrics]
     stop: StopRequest
+    hooks: Hooks = field(default_factory=Hooks)
 
     def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
         """Metrics of a model on a split (those of the recipe, or `metrics`); None when stopped on the way."""
@@ -94,6 +97,8 @@ def build_model(job: Job, device: Device) -> nn.Module:
     """The model on its device, its initial weights drawn from (seed, "init") or read from trainer.init_from."""
     torch.manual_seed(hash32(job.seed, "init"))
     model: nn.Module = job.recipe.slots["model"].build()
+    if isinstance(job.recipe.slots["model"].target, Given):
+        model.train()  # an object of the user's, trained in place
     if job.recipe.trainer.init_from and not job.resumed:
         initialise(model, job.recipe.trainer.init_from)
     return device.place(model)

@@ -12,7 +12,7 @@ from recipelab.commands.debug import one_batch
 from recipelab.commands.look import look, tried_model
 from recipelab.commands.resume import Resumed, find_unfinished
 from recipelab.commands.task import tried_loss
-from recipelab.config.check import Recipe
+from recipelab.config.check import Given, Recipe
 from recipelab.config.identity import recipe_hash
 from recipelab.core.facts import Facts
 from recipelab.data.overlap import shared_images
@@ -23,7 +23,7 @@ from recipelab.data.statistics import pool_statistics
 from recipelab.data.stream import Stream
 from recipelab.data.workers import can_fork
 from recipelab.loop.device import Execution, resolve
-from recipelab.loop.load_run import read_weights
+from recipelab.loop.load_run import digest_of, read_weights
 
 MOST_WORKERS = 16
 
@@ -74,6 +74,8 @@ def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
     digests = {name: pool.digest() for name, pool in pools.items()}
     if recipe.trainer.init_from and not found.resumed:
         digests["init"] = read_weights(recipe.trainer.init_from).digest
+    elif isinstance(given := recipe.slots["model"].target, Given):
+        digests["init"] = digest_of(given.value.state_dict())
     job = Job(recipe, facts, pools, digests, found.execution, found.resumed)
     if recipe.trainer.resume == "auto" and (again := find_unfinished(found.ask, recipe, job.recipe_hash, say)):
         execution = resolve(again.trainer, input_dim=facts.input_dim, task=facts.task)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from recipelab.commands.ask import Ask
+from recipelab.commands.ask import Ask, ask_with_objects
 from recipelab.commands.assemble import Parts, assemble, compile_model
 from recipelab.commands.debug import profiled
 from recipelab.commands.job import Job, prepare
@@ -19,10 +19,12 @@ from recipelab.commands.plots import plot_results
 from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
 from recipelab.commands.task import lower_is_better
 from recipelab.config.identity import fingerprint_hash
+from recipelab.config.objects import objects_in
 from recipelab.core.errors import Interrupted, RunError, UserError
 from recipelab.loggers.guard import Guarded
 from recipelab.loop.device import applied, fingerprint
 from recipelab.loop.fit import Best, Training
+from recipelab.loop.hooks import Hooks
 from recipelab.loop.load_run import Run, load_run
 from recipelab.loop.lockbox import open_lockbox
 from recipelab.loop.signals import StopRequest
@@ -36,15 +38,27 @@ from recipelab.records.resources import ResourceSampler
 CHECKPOINTS: tuple[str, ...] = ("last", "best")
 
 
-def train(*overrides: str, config: str | None = None, config_dir: str | None = None, quiet: bool = False) -> Run:
+def train(
+    *overrides: str,
+    config: str | None = None,
+    config_dir: str | None = None,
+    quiet: bool = False,
+    hooks: Sequence[object] = (),
+    **objects: Any,
+) -> Run:
     """Train one recipe and leave its record; the same as `recipelab train`.
 
     overrides: such as "model=resnet20", "trainer.epochs=10". config: a yaml file or record to start from.
     config_dir: a folder of the user's own yaml and modules. quiet: print nothing (the record's log has it all).
+    hooks: objects that are told what happens, see `recipelab.loop.hooks`.
+    objects: Python objects in the place of slots: model=module (trained in place), data=(train, test) or
+        (train, test, val) of torch Datasets, loss=..., optimizer=a callable that takes parameters, and so on. A run
+        with one says in its record that it is not repeatable from its config.
     Returns the run. Raises UserError before anything is written, RunError when a run cannot go on, Interrupted when
     it was asked to stop.
     """
-    ask = Ask(tuple(overrides), config, config_dir)
+    ask = ask_with_objects(Ask(tuple(overrides), config, config_dir), objects)
+    told = Hooks(hooks)
     log = Log(quiet=quiet)
     job = prepare(ask, log)
     with contextlib.closing(job), applied(job.execution), StopRequest() as stop:
@@ -57,7 +71,8 @@ def train(*overrides: str, config: str | None = None, config_dir: str | None = N
         with record:
             start = _start(job, parts)  # a refused resume leaves its record as it was
             with _resources(record, job) as resources, _ending(record, log, again):
-                result = _run(job, parts, start, record, log, again)
+                result = _run(job, replace(parts, hooks=told), start, record, log, again)
+                told.call("after_run", {**record.result(), **_peaks(resources)})
                 record.update_result(**_peaks(resources), status="finished")
                 log.table(result_table(result, job.recipe.data.protocol))
                 log(f"record: {record.path}")
@@ -130,6 +145,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
             writer=screen,
             best=start.best,
             stop=parts.stop,
+            hooks=parts.hooks,
             identity={"facts": _plain_facts(job), **start.identity},
         )
         profile = job.recipe.trainer.debug == "profile"
@@ -180,6 +196,7 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
         epochs=parts.plan.total / parts.plan.steps_per_epoch,
         protocol=job.recipe.data.protocol,
         select=job.recipe.run.select,
+        repeatable=not objects_in(job.recipe.config),
         parameters=parts.summary.parameters,
         flops=parts.summary.flops,
     )

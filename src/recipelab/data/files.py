@@ -46,6 +46,8 @@ class Geometry:
 class FileReader:
     """Reads one file at a time, for `Stream`. paths: of the files; names: what they are called in messages."""
 
+    advice = "mend or remove it, or leave out such files with data.on_error=skip"
+
     def __init__(self, paths: Sequence[str], names: Sequence[str], geometry: Geometry, *, patient: bool) -> None:
         self.paths, self.names, self.geometry, self.patient = paths, names, geometry, patient
         self.shape: tuple[int, ...] = (*geometry.size, geometry.channels)

@@ -24,7 +24,7 @@ Range = Annotated[list[Annotated[float, Gt(0)]], Len(2, 2)]
 class ImageFolder:
     """`root/train/<class>/...` with perhaps `root/test/<class>/...`, or `root/<class>/...` alone (no test part).
 
-    root: the folder. A folder `val` beside `train` is not used, and a line says so.
+    root: the folder. A folder `val` beside `train` is not used, and a line says so (but see `test_folder`).
     image_size: (height, width) or one number for both, in pixels; other images have the short side resized (bilinear,
         antialiased) and the centre cropped. "auto": the size that up to 64 files, evenly spaced, have in common.
     resize: pixels of the short side before that centre crop, such as 256 for an image_size of 224; by default it is
@@ -38,6 +38,7 @@ class ImageFolder:
         entry is used as long as path, size and times of change of every file, and the options, are the same.
     storage: "memory"; "memmap", decoded in one file of the cache that is mapped into memory; "stream", decoded by
         worker processes when their turn comes; "auto": the first that memory_limit and disk_limit allow.
+    test_folder: what the folder of the test part is called, beside `train`.
     memory_limit, disk_limit: most bytes of decoded images for "auto", such as "8GiB"; "auto": half of what is free.
     """
 
@@ -55,6 +56,7 @@ class ImageFolder:
         storage: Literal["auto"] | Kind = "auto",
         memory_limit: str = "auto",
         disk_limit: str = "auto",
+        test_folder: str = "test",
     ) -> None:
         self.root = root
         self.image_size = image_size
@@ -63,6 +65,7 @@ class ImageFolder:
         self.input_channels = input_channels
         self.on_error = on_error
         self.cache = cache
+        self.test_folder = test_folder
         self.storage = Storage(storage, memory_limit, disk_limit)
 
     @classmethod
@@ -96,7 +99,7 @@ class ImageFolder:
 
     @cached_property
     def _folder(self) -> Folder:
-        return list_folder(self.root)
+        return list_folder(self.root, self.test_folder)
 
     @cached_property
     def _files(self) -> Files:

@@ -28,7 +28,9 @@ NAMED = 5  # failures that are said one by one
 
 
 class Source(Reader, Protocol):
-    """A reader whose samples can be told apart."""
+    """A reader whose samples can be told apart. advice: what to do about one that cannot be read."""
+
+    advice: str
 
     def identity(self, rows: Sequence[int]) -> Iterator[bytes]:
         """What identifies the samples at `rows` without reading them all."""
@@ -106,7 +108,7 @@ class Stream(Rows):
         workers, position = self.desk.workers(), what.first
         unit = self._unit(size)
         tasks = self._tasks(order, size, unit, what)
-        results = _performed(self.desk.reader, tasks) if workers is None else self._fetched(workers, tasks)
+        results = performed(self.desk.reader, tasks) if workers is None else self._fetched(workers, tasks)
         for begin in range(0, len(order), size):
             wanted = order[begin : begin + size]
             out = torch.empty((len(wanted), *self.shape[1:]), dtype=self.dtype, pin_memory=what.pin)
@@ -162,7 +164,7 @@ class Stream(Rows):
                 if not begun:
                     return
                 future, task = begun[0]
-                done = _result(future)
+                done = _result(future, self.desk.reader)
                 yield (workers.ring[task.slot][: len(task.rows)] if done.images is None else done.images), done
                 begun.popleft()
                 _release(workers, task)
@@ -179,11 +181,11 @@ def _release(workers: Workers, task: Task) -> None:
         workers.free.append(task.slot)
 
 
-def _result(future: Future[Done]) -> Done:
+def _result(future: Future[Done], reader: Source) -> Done:
     try:
         return future.result()
     except Unreadable as error:
-        raise _unreadable(error) from None
+        raise _unreadable(error, reader) from None
     except BrokenProcessPool as error:
         raise RunError(
             "a worker process that reads the data was killed, perhaps for want of memory\n"
@@ -191,7 +193,7 @@ def _result(future: Future[Done]) -> Done:
         ) from error
 
 
-def _performed(reader: Reader, tasks: Iterator[Task]) -> Iterator[tuple[NDArray[Any], Done]]:
+def performed(reader: Source, tasks: Iterator[Task]) -> Iterator[tuple[NDArray[Any], Done]]:
     """Results one after the other, read in this process."""
     for task in tasks:
         out = np.empty((len(task.rows), *reader.shape), reader.dtype)
@@ -199,9 +201,9 @@ def _performed(reader: Reader, tasks: Iterator[Task]) -> Iterator[tuple[NDArray[
             with generators_kept():
                 done = perform(reader, task, out)
         except Unreadable as error:
-            raise _unreadable(error) from None
+            raise _unreadable(error, reader) from None
         yield out, done
 
 
-def _unreadable(error: Unreadable) -> RunError:
-    return RunError(f"a sample cannot be read: {error}\n  fix: mend or remove it, or data.on_error=skip")
+def _unreadable(error: Unreadable, reader: Source) -> RunError:
+    return RunError(f"a sample cannot be read: {error}\n  fix: {reader.advice}")

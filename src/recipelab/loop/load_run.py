@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from recipelab.config.check import check
@@ -92,11 +93,16 @@ def read_weights(path: str) -> Weights:
     else:
         record = Record.open(file)
         state = record.load_checkpoint("best" if "best" in record.checkpoints() else "last")["model"]
+    return Weights(state, digest_of(state))
+
+
+def digest_of(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hex) of the names and values of weights."""
     digest = hashlib.sha256()
     for key, value in state.items():
         digest.update(key.encode())
-        digest.update(value.contiguous().numpy().tobytes())
-    return Weights(state, digest.hexdigest())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def initialise(model: nn.Module, path: str) -> None:
