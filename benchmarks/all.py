@@ -2,8 +2,9 @@
 
     python benchmarks/all.py [--quick] [--only NAME ...] [--json FILE]
 
-loader, training, overhead, startup: what each measures stands at its top, and in docs/benchmarks.md. About six minutes
-on two cores that have nothing else to do; on a busy machine the figures mean little, and the load is printed with them.
+What each measures stands at its top, and in docs/benchmarks.md. About eight
+minutes on two cores that have nothing else to do; on a busy machine the figures mean little, and the load is printed
+with them.
 """
 
 from __future__ import annotations
@@ -17,7 +18,13 @@ from pathlib import Path
 
 from timing import Figure, Report, finish, machine_line, parser, table, write_json
 
-ARGUMENTS: dict[str, list[str]] = {"loader": [], "training": [], "overhead": [], "startup": ["--repeats", "3"]}
+ARGUMENTS: dict[str, list[str]] = {
+    "loader": [],
+    "training": [],
+    "overhead": [],
+    "startup": ["--repeats", "3"],
+    "streaming": [],
+}
 Runner = Callable[[str, list[str]], Report]
 
 

@@ -1,4 +1,4 @@
-"""A data set of your own: any torch Dataset of (image, target). Here drawn discs, squares and rings, 24x24, in colour."""
+"""A data set of your own: any torch Dataset of (image, target). Here discs, squares and rings of 24x24 pixels."""
 
 import numpy as np
 from torch.utils.data import Dataset

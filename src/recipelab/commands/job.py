@@ -49,6 +49,14 @@ class Job:
         assert self.recipe.run.seed is not None
         return self.recipe.run.seed
 
+    def unreadable(self, say: Callable[[str], None]) -> int:
+        """How many samples could not be read on the way, and were left out; said when there are any."""
+        desks = {id(p.images.desk): p.images.desk for p in self.pools.values() if isinstance(p.images, Stream)}
+        count = sum(len(desk.failures) for desk in desks.values())
+        if count:
+            say(f"left out {count:,} samples that cannot be read")
+        return count
+
     def close(self) -> None:
         """End the processes that read its data."""
         for pool in self.pools.values():

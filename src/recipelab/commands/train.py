@@ -73,7 +73,7 @@ def train(
             with _resources(record, job) as resources, _ending(record, log, again):
                 result = _run(job, replace(parts, hooks=told), start, record, log, again)
                 told.call("after_run", {**record.result(), **_peaks(resources)})
-                record.update_result(**_peaks(resources), status="finished")
+                record.update_result(**_peaks(resources), unreadable_samples=job.unreadable(log), status="finished")
                 log.table(result_table(result, job.recipe.data.protocol))
                 log(f"record: {record.path}")
     return load_run(record.path, config_dir=config_dir)
