@@ -32,6 +32,8 @@ COUNT = 50
 class Drawing:
     """Samples that hold their row, and what they drew from each of the default generators."""
 
+    advice = "mend it, or data.on_error=skip"
+
     def __init__(self, bad: Sequence[int] = (), *, patient: bool = False, dtype: Any = np.uint8) -> None:
         self.shape, self.dtype = (3, 2, 4), np.dtype(dtype)
         self.bad, self.patient = bad, patient

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from recipelab.data.pool import Pool
-from recipelab.data.rows import Mapped, Rows
+from recipelab.data.rows import BLOCK, Mapped, Pass, Rows, rows_of
 
 _PIECE = 2**20  # values of a channel turned to float64 at once
 SAMPLE = 2048  # images of a stream that are read to measure it
@@ -19,9 +19,18 @@ def pool_statistics(pool: Pool) -> tuple[tuple[float, ...], tuple[float, ...]]:
     if isinstance(pool.images, Mapped):
         return byte_statistics(pool.images.blocks())
     if isinstance(pool.images, Rows):
-        count = min(SAMPLE, len(pool))
-        return channel_statistics(pool.images.subset(torch.linspace(0, len(pool) - 1, count).long()).tensor())
+        return _stream_statistics(pool.images)
     return channel_statistics(pool.images)
+
+
+def _stream_statistics(images: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Of a sample; bytes are counted a block at a time, floats as many as a few blocks hold."""
+    most = SAMPLE if images.dtype == torch.uint8 else min(SAMPLE, rows_of(4 * BLOCK, images))
+    sample = images.subset(torch.linspace(0, len(images) - 1, min(most, len(images))).long())
+    if images.dtype != torch.uint8:
+        return channel_statistics(sample.tensor())
+    chunks = sample.chunks(torch.arange(len(sample)), rows_of(BLOCK, images), Pass())
+    return byte_statistics(block for block, _ in chunks)
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
