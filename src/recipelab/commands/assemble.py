@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -15,12 +15,14 @@ from recipelab.averaging.bank import Bank
 from recipelab.commands.debug import STEPS
 from recipelab.commands.job import Job
 from recipelab.commands.task import make_metrics
-from recipelab.config.check import Recipe
+from recipelab.config.check import Given, Recipe
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
+from recipelab.data.rows import Rows
 from recipelab.loop.device import Device, compile_in_place
 from recipelab.loop.distribute import Distributed
 from recipelab.loop.evaluate import evaluate
+from recipelab.loop.hooks import Hooks
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
 from recipelab.loop.ranks import Company, Stop
@@ -53,6 +55,7 @@ class Parts:
     metrics: Callable[[], Metrics]
     stop: Stop
     weights: Report | None = None
+    hooks: Hooks = field(default_factory=Hooks)
 
     def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
         """Metrics of a model on a split (those of the recipe, or `metrics`), by all ranks together.
@@ -134,6 +137,8 @@ def build_model(job: Job, device: Device) -> tuple[nn.Module, Report | None]:
     """
     torch.manual_seed(hash32(job.seed, "init"))
     model: nn.Module = job.recipe.slots["model"].build()
+    if isinstance(job.recipe.slots["model"].target, Given):
+        model.train()  # an object of the user's, trained in place
     report = None
     if not job.resumed:
         report = start_weights(model, job.recipe)
@@ -183,7 +188,8 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         normalize = Resized(normalize, size=facts.image_size, resize=data.resize_size, interpolation=data.interpolation)
     channels_last = job.execution.channels_last
     rank = (device.ranks.rank, device.ranks.world)
-    placed: dict[str, tuple[Tensor, Tensor]] = {
+    pin = device.torch_device.type == "cuda" if recipe.data.pin_memory == "auto" else recipe.data.pin_memory
+    placed: dict[str, tuple[Tensor | Rows, Tensor]] = {
         name: (place(pool.images, device.torch_device), pool.targets.to(device.torch_device))
         for name, pool in job.pools.items()
     }
@@ -194,10 +200,16 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         batch_size=recipe.trainer.batch_size,
         seed=job.seed,
         channels_last=channels_last,
+        replacement=recipe.data.random_batches,
+        pin=pin,
     ).of_rank(*rank)
-    size, seen = recipe.trainer.eval_batch_size, _prepared(augment, normalize)
+    options: dict[str, Any] = {
+        "normalize": _prepared(augment, normalize),
+        "batch_size": recipe.trainer.eval_batch_size,
+        "pin": pin,
+    }
     evaluation = {
-        name: EvalLoader(*tensors, normalize=seen, batch_size=size, channels_last=channels_last).of_rank(*rank)
+        name: EvalLoader(*tensors, channels_last=channels_last, **options).of_rank(*rank)
         for name, tensors in placed.items()
     }
     return epochs, evaluation
