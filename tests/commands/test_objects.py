@@ -69,7 +69,8 @@ def test_the_record_says_so_and_its_config_is_refused(words):
     run = train(*words, model=module(), data=(Blobs(60), None), quiet=True)
     assert run.result["repeatable"] is False
     assert run.config["model"] == {"_object_": "torch.nn.modules.container.Sequential"}
-    for repeat in (lambda: train(config=str(run.path)), lambda: load_run(run.path).model()):
+    place = f"output={run.config['output']}"
+    for repeat in (lambda: train(place, config=str(run.path)), lambda: load_run(run.path).model()):
         with pytest.raises(UserError, match=r"was a Python object of class .*: this recipe cannot be repeated"):
             repeat()
 
@@ -105,7 +106,7 @@ def test_it_resumes_with_the_same_objects_to_the_same_bits(words, tmp_path):
     assert begun.result["progress"]["step"] == 9
     again = train(*words, f"output={tmp_path / 'again'}", "trainer.epochs=6", model=module(), data=data, quiet=True)
     assert_same(again.path, whole.path)
-    with pytest.raises(UserError, match=r"data.train was a Python object"):
+    with pytest.raises(UserError, match=r"model was a Python object"):
         train(f"trainer.resume={begun.path}", "trainer.steps=12", quiet=True)
     longer = train(f"trainer.resume={begun.path}", "trainer.steps=12", model=module(), data=data, quiet=True)
     assert longer.result["progress"]["step"] == 12
@@ -151,4 +152,4 @@ def test_a_record_that_mentions_an_object_gets_no_further_than_the_reason(words)
     run = train(*words, model=module(), data=(Blobs(60), None), quiet=True)
     assert Record.open(run.path).config()["data"]["train"] == {"_object_": f"{__name__}.Blobs"}
     with pytest.raises(UserError, match="data.train was a Python object"):
-        train(config=str(run.path), model=module())
+        train(f"output={run.config['output']}", config=str(run.path), model=module())
