@@ -2,9 +2,9 @@
 
     python benchmarks/all.py [--quick] [--only NAME ...] [--json FILE]
 
-loader, augment, training, overhead, startup: what each measures stands at its top, and in docs/benchmarks.md. About
-nine minutes on two cores that have nothing else to do; on a busy machine the figures mean little, and the load is
-printed with them.
+loader, augment, training, overhead, startup, streaming: what each measures stands at its top, and in
+docs/benchmarks.md. About ten minutes on two cores that have nothing else to do; on a busy machine the figures mean
+little, and the load is printed with them.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "training": [],
     "overhead": [],
     "startup": ["--repeats", "3"],
+    "streaming": [],
 }
 Runner = Callable[[str, list[str]], Report]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +29,8 @@ NEEDS = {  # of a choice that is not complete by itself, or that digits are too 
     ("loss", "mse"): ["data=arrays", "data.root=data.npz", "data.task=regression"],
     ("model", "timm"): ["model.name=resnet10t"],
     **{("model", f"convnext_{size}"): ["data=cifar10"] for size in ("tiny", "small", "base", "large")},
+    ("data", "imagenet"): ["data.root=ilsvrc", "data.num_classes=2"],
+    ("data", "datasets"): ["data.train._target_=torchvision.datasets.FakeData", "data.num_classes=10"],
 }
 
 
@@ -41,6 +44,8 @@ def _place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Image.new("RGB", (8, 8)).save(tmp_path / "photos" / name / "1.png")
     (tmp_path / "photos" / "table.csv").write_text("path,target\ncat/1.png,cat\ndog/1.png,dog\n")
     np.savez(tmp_path / "data.npz", images=np.zeros((4, 8, 8), np.uint8), targets=np.arange(4) % 2)
+    for part in ("train", "val"):
+        shutil.copytree(tmp_path / "photos", tmp_path / "ilsvrc" / part)
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 
 from recipelab.core.errors import UserError
-from recipelab.data import imagefolder
+from recipelab.data import files
 from recipelab.data.imagefolder import ImageFolder
 from recipelab.data.pool import Pool
 
@@ -48,7 +48,7 @@ def said(lines: list[str], words: str) -> bool:
 
 
 def test_facts_without_decoding(root: Path, monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> None:
-    monkeypatch.setattr(imagefolder, "decode_files", pytest.fail)
+    monkeypatch.setattr(files, "decode_files", pytest.fail)
     wanted = {
         "task": "classification",
         "num_classes": 2,
@@ -93,7 +93,7 @@ def test_one_root_has_no_test_part(root: Path) -> None:
 def test_the_second_load_decodes_nothing(root: Path, monkeypatch: pytest.MonkeyPatch, cache_home: Path) -> None:
     first, first_test, _ = load(root)
     assert len(list(cache_home.iterdir())) == 1
-    monkeypatch.setattr(imagefolder, "decode_files", pytest.fail)
+    monkeypatch.setattr(files, "decode_files", pytest.fail)
     second, second_test, lines = load(root)
     assert said(lines, "read 8 images from the cache")
     assert second.digest() == first.digest()
@@ -243,7 +243,7 @@ def test_more_than_the_memory_is_refused_before_decoding(root: Path, monkeypatch
 
     monkeypatch.setattr(psutil, "virtual_memory", Memory)
     with pytest.raises(UserError, match=r"8 images of 10000x10000 pixels take 2.2 GiB of memory, and 1.0 GiB"):
-        load(root, image_size=10000)
+        load(root, image_size=10000, storage="memory")
 
 
 def test_remarks_of_the_listing_are_said(root: Path) -> None:
@@ -277,3 +277,86 @@ def test_targets_are_int64_and_images_uint8(root: Path) -> None:
         train, _, _ = load(root)
         assert train.targets.dtype == torch.int64
         assert train.images.dtype == torch.uint8
+
+
+@pytest.mark.parametrize("storage", ["memory", "memmap", "stream"])
+def test_every_storage_shows_the_same_images(root: Path, storage: Any) -> None:
+    paint(root / "train" / "cat" / "wide.png", 9, size=(20, 60))
+    wanted, wanted_test, _ = load(root, image_size=[4, 5], cache="none")
+    for _ in range(2):  # decoded, and from the cache
+        train, test, _ = load(root, image_size=[4, 5], storage=storage)
+        assert (train.storage, train.names) == (storage, wanted.names)
+        assert torch.equal(train.in_memory().images, wanted.images)
+        assert torch.equal(train.targets, wanted.targets)
+        assert test is not None
+        assert wanted_test is not None
+        assert torch.equal(test.in_memory().images, wanted_test.images)
+        assert (train.digest() == wanted.digest()) is (storage != "stream")
+
+
+def test_limits_choose_where_the_images_are(root: Path) -> None:
+    kinds = [
+        load(root, memory_limit=memory, disk_limit=disk, cache=cache)[0].storage
+        for memory, disk, cache in [
+            ("auto", "auto", "auto"),
+            ("1152B", "1B", "auto"),  # 8 images of 6x8x3
+            ("1151B", "1152B", "auto"),
+            ("1151B", "1151B", "auto"),
+            ("1151B", "auto", "none"),
+        ]
+    ]
+    assert kinds == ["memory", "memory", "memmap", "stream", "stream"]
+
+
+def test_memmap_leaves_corrupt_files_out_as_memory_does(root: Path) -> None:
+    (root / "train" / "dog" / "1.png").write_bytes(b"")
+    wanted = load(root, image_size=6, on_error="skip", cache="none")[0]
+    for _ in range(2):
+        train, _, lines = load(root, image_size=6, on_error="skip", storage="memmap")
+        assert train.digest() == wanted.digest()
+        assert said(lines, "left out 1 files")
+    with pytest.raises(UserError, match="'train/dog/1.png'.*it is empty"):
+        load(root, image_size=6, storage="memmap")
+
+
+def test_a_full_disk_refuses_memmap_and_leaves_nothing(
+    root: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.posix_fallocate", full)
+    with pytest.raises(UserError, match=r"No space left on device.*\n.*data.storage=stream"):
+        load(root, storage="memmap")
+    assert list(cache_home.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"memory_limit": "8 potatoes"}, "data.memory_limit='8 potatoes' is not a size"),
+        ({"disk_limit": "9"}, "data.disk_limit='9' is not a size"),
+        ({"storage": "memmap", "cache": "none"}, "data.cache=auto"),
+        ({"storage": "memory", "crop_scale": [0.1, 1.0]}, "data.storage=stream"),
+        ({"crop_ratio": [0.5, 2.0]}, "data.crop_scale"),
+        ({"crop_scale": [0.5, 0.1]}, "the lower first"),
+        ({"crop_scale": [0.5, 1.5]}, r"data.crop_scale=\[0.5,1.5\]"),
+        ({"image_size": 8, "resize_size": 7}, "data.resize_size=7 is smaller than the 8 pixels"),
+    ],
+)
+def test_what_cannot_be_stored_so_is_refused(root: Path, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(UserError, match=message):
+        load(root, **options)
+
+
+def test_the_digest_of_streamed_files_is_their_names_sizes_and_what_becomes_of_them(root: Path) -> None:
+    def digest(**options: Any) -> str:
+        return load(root, storage="stream", **options)[0].digest()
+
+    first = digest(image_size=6)
+    assert digest(image_size=6) == first
+    assert digest(image_size=[6, 7]) != first
+    assert digest(image_size=6, crop_scale=[0.1, 1.0]) != first
+    with open(root / "train" / "cat" / "0.png", "ab") as file:
+        file.write(b"0")
+    assert digest(image_size=6) != first

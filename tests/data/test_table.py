@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from recipelab.core.errors import UserError
-from recipelab.data import imagefolder
+from recipelab.data import files
 from recipelab.data.filenames import FileNames
 from recipelab.data.pool import Pool
 from recipelab.data.table import CSV
@@ -109,7 +109,7 @@ def test_images_elsewhere(folder: Path, tmp_path: Path):
 
 def test_another_table_over_the_same_files_decodes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch):
     load(CSV(root=table(folder, "path,target", *rows(*"ababab"))))
-    monkeypatch.setattr(imagefolder, "decode_files", pytest.fail)
+    monkeypatch.setattr(files, "decode_files", pytest.fail)
     train, _, _ = load(CSV(root=table(folder, "path,target", *rows(*"bbbaaa"), name="other.csv")))
     assert train.targets.tolist() == [1, 1, 1, 0, 0, 0]
 

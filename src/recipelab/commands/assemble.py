@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import torch
@@ -18,17 +18,19 @@ from recipelab.commands.groups import build_optimizer
 from recipelab.commands.job import Job
 from recipelab.commands.look import tried_smallest
 from recipelab.commands.task import make_metrics, refuse_unknown
-from recipelab.config.check import Recipe, view_names
+from recipelab.config.check import Given, Recipe, view_names
 from recipelab.core.errors import UserError
 from recipelab.core.facts import Facts
 from recipelab.core.generators import hash32, step_base
 from recipelab.data.loader import EvalLoader, TrainLoader, place
+from recipelab.data.rows import Rows
 from recipelab.loop.back_off import BackOff
 from recipelab.loop.device import Device, compile_in_place
 from recipelab.loop.distribute import Distributed
 from recipelab.loop.early_stopping import EarlyStopping
 from recipelab.loop.evaluate import evaluate
 from recipelab.loop.growth import along, grown
+from recipelab.loop.hooks import Hooks
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
 from recipelab.loop.ranks import Company, Stop
@@ -64,6 +66,7 @@ class Parts:
     stop: Stop
     watchers: dict[str, Any]
     weights: Report | None = None
+    hooks: Hooks = field(default_factory=Hooks)
 
     def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
         """Metrics of a model on a split (those of the recipe, or `metrics`), by all ranks together.
@@ -192,6 +195,8 @@ def build_model(job: Job, device: Device) -> tuple[nn.Module, Report | None]:
     """
     torch.manual_seed(hash32(job.seed, "init"))
     model: nn.Module = job.recipe.slots["model"].build()
+    if isinstance(job.recipe.slots["model"].target, Given):
+        model.train()  # an object of the user's, trained in place
     report = None
     if not job.resumed:
         report = start_weights(model, job.recipe)
@@ -244,7 +249,8 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
     normalize, seen = evaluation_input(recipe, job.facts, augment, device.torch_device)
     channels_last = job.execution.channels_last
     rank = (device.ranks.rank, device.ranks.world)
-    placed: dict[str, tuple[Tensor, Tensor]] = {
+    pin = device.torch_device.type == "cuda" if recipe.data.pin_memory == "auto" else recipe.data.pin_memory
+    placed: dict[str, tuple[Tensor | Rows, Tensor]] = {
         name: (place(pool.images, device.torch_device), pool.targets.to(device.torch_device))
         for name, pool in job.pools.items()
     }
@@ -256,10 +262,11 @@ def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoade
         seed=job.seed,
         sampling=recipe.trainer.sampling,
         channels_last=channels_last,
+        pin=pin,
     ).of_rank(*rank)
-    size = recipe.trainer.eval_batch_size
+    options: dict[str, Any] = {"normalize": seen, "batch_size": recipe.trainer.eval_batch_size, "pin": pin}
     evaluation = {
-        name: EvalLoader(*tensors, normalize=seen, batch_size=size, channels_last=channels_last).of_rank(*rank)
+        name: EvalLoader(*tensors, channels_last=channels_last, **options).of_rank(*rank)
         for name, tensors in placed.items()
     }
     return epochs, evaluation

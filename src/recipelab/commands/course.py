@@ -61,6 +61,7 @@ def training(parts: Parts, state: State, best: Best, writer: Writer, course: Cou
         writer=writer,
         best=best,
         stop=parts.stop,
+        hooks=parts.hooks,
         identity={"facts": course.facts, **course.identity},
         watchers=parts.watchers,
     )

@@ -23,7 +23,7 @@ STEPS = {"fast": 6, "profile": 30}
 def one_batch(pools: dict[str, Pool], batch_size: int) -> dict[str, Pool]:
     """Every split replaced by one evenly spread batch of training samples: a model that cannot learn it is broken."""
     count = min(batch_size, len(pools["train"]))
-    batch = pools["train"].subset(torch.linspace(0, len(pools["train"]) - 1, count).long())
+    batch = pools["train"].subset(torch.linspace(0, len(pools["train"]) - 1, count).long()).in_memory()
     return dict.fromkeys(pools, batch)
 
 

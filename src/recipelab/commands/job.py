@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,17 +14,22 @@ from recipelab.commands.debug import one_batch
 from recipelab.commands.look import look, tried_model
 from recipelab.commands.resume import Resumed, find_unfinished
 from recipelab.commands.task import tried_loss
-from recipelab.config.check import Recipe
+from recipelab.config.check import Given, Recipe
 from recipelab.config.identity import recipe_hash
 from recipelab.core.errors import UserError
 from recipelab.core.facts import Facts
 from recipelab.data.overlap import shared_images
 from recipelab.data.pool import Pool, require_facts
+from recipelab.data.rows import Loading, Rows
 from recipelab.data.splits import split
-from recipelab.data.statistics import channel_statistics
+from recipelab.data.statistics import pool_statistics
+from recipelab.data.stream import Stream
+from recipelab.data.workers import can_fork
 from recipelab.loop.device import Execution, resolve
-from recipelab.loop.load_run import read_weights
+from recipelab.loop.load_run import read_weights, state_digest
 from recipelab.loop.start_weights import digest_of
+
+MOST_WORKERS = 16
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,20 @@ class Job:
         assert self.recipe.run.seed is not None
         return self.recipe.run.seed
 
+    def unreadable(self, say: Callable[[str], None]) -> int:
+        """How many samples could not be read on the way, and were left out; said when there are any."""
+        desks = {id(p.images.desk): p.images.desk for p in self.pools.values() if isinstance(p.images, Stream)}
+        count = sum(len(desk.failures) for desk in desks.values())
+        if count:
+            say(f"left out {count:,} samples that cannot be read")
+        return count
+
+    def close(self) -> None:
+        """End the processes that read its data."""
+        for pool in self.pools.values():
+            if isinstance(pool.images, Rows):
+                pool.images.close()
+
     @property
     def recipe_hash(self) -> str:
         """Identity of what is trained."""
@@ -68,6 +88,8 @@ def prepare(ask: Ask, say: Callable[[str], None]) -> Job:
         digests["init"] = read_weights(recipe.trainer.init_from).digest
     elif recipe.model.weights and not found.resumed:
         digests["init"] = digest_of(recipe.model.weights)
+    elif isinstance(given := recipe.slots["model"].target, Given):
+        digests["init"] = state_digest(given.value.state_dict())
     job = Job(recipe, facts, pools, digests, found.execution, found.resumed)
     if recipe.trainer.resume == "auto" and (again := find_unfinished(found.ask, recipe, job.recipe_hash, say)):
         execution = resolve(again.trainer, input_dim=facts.input_dim, task=facts.task)
@@ -84,7 +106,7 @@ def _measured(facts: Facts, train: Pool) -> Facts:
         facts = replace(facts, class_counts=tuple(counts))
     if facts.mean is not None and facts.std is not None:
         return facts
-    mean, std = channel_statistics(train.images)
+    mean, std = pool_statistics(train)
     return replace(facts, mean=facts.mean or mean, std=facts.std or std)
 
 
@@ -97,8 +119,30 @@ def split_data(recipe: Recipe, facts: Facts, source: Any, say: Callable[[str], N
     keys = ("val_split", "test_split", "split_seed", "folds", "fold", "protocol", "limit")
     options = {key: getattr(recipe.data, key) for key in keys}
     loaded = source.load(say)
+    _say_loading(recipe, [pool for pool in loaded if pool is not None], say)
     require_facts(facts, *loaded)
-    for line in shared_images(*loaded):
+    for line in shared_images(*loaded[:2]):
         say(line)
     pools = split(*loaded, class_names=facts.class_names, **options)
     return one_batch(pools, recipe.trainer.batch_size) if recipe.trainer.debug == "overfit" else pools
+
+
+def _say_loading(recipe: Recipe, pools: list[Pool], say: Callable[[str], None]) -> None:
+    """Tell streamed images how they are read; say so, and say when there is nothing for workers to read."""
+    asked = recipe.data.num_workers
+    loading = Loading(_workers(asked), recipe.data.prefetch)
+    if any(isinstance(pool.images, Stream) for pool in pools):
+        say(f"reading: {loading.workers} worker processes" if loading.workers else "reading: in this process")
+    elif asked not in ("auto", 0):
+        say(f"data.num_workers={asked}: the images are decoded already, so there is nothing for workers to read")
+    for pool in pools:
+        if isinstance(pool.images, Rows):
+            pool.images.use(loading)
+
+
+def _workers(asked: int | str) -> int:
+    """As asked; auto: the cores that this process may use, at most 16, and none where processes cannot be forked."""
+    if asked != "auto":
+        return int(asked)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores, MOST_WORKERS) if can_fork() else 0

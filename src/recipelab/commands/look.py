@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from recipelab.commands.ask import Ask
 from recipelab.commands.debug import DEBUG
 from recipelab.commands.resume import Resumed, open_resumed
 from recipelab.commands.task import settle
-from recipelab.config.check import Bound, Recipe
+from recipelab.config.check import Bound, Given, Recipe
 from recipelab.config.facts import gather
 from recipelab.config.slots import described
 from recipelab.core.errors import UserError
@@ -143,7 +144,8 @@ def tried_model(slot: Bound, facts: Facts) -> nn.Module:
 
 def _forward(slot: Bound, facts: Facts, device: str) -> nn.Module:
     with torch.random.fork_rng(devices=[]), torch.device(device), torch.no_grad():
-        model: nn.Module = slot.build()
+        built = slot.build()
+        model: nn.Module = copy.deepcopy(built) if isinstance(slot.target, Given) else built
         logits = model.eval()(torch.zeros(1, facts.input_channels, *facts.image_size))
     shape = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
     if shape != (1, facts.num_classes):

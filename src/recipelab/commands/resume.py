@@ -138,6 +138,9 @@ def find_unfinished(ask: Ask, recipe: Recipe, wanted: str, say: Callable[[str], 
 
 def _resumed(ask: Ask, record: Record) -> Resumed:
     recorded, resolved = record.config(), recorded_execution(record)
+    if recorded.get("data", {}).get("storage") == "auto":  # streamed data are identified by other means than decoded
+        storage = record.environment()["splits"]["train"]["storage"]
+        ask = replace(ask, overrides=(f"data.storage={storage}", *ask.overrides))
     recipe = ask.recipe(base=record.path, without=["trainer.resume"])
     before = resolved.get("devices", 1)
     now = process_count(recipe.trainer.devices if recipe.trainer.devices != recorded["trainer"]["devices"] else "auto")

@@ -15,6 +15,7 @@ from recipelab.config.identity import PLACE_KEYS
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
 from recipelab.data.pool import Pool, require_facts
+from recipelab.data.rows import Rows
 from recipelab.loop.load_run import Run
 
 Say = Callable[[str], None]
@@ -148,4 +149,5 @@ def _together(pools: list[Pool]) -> Pool:
     if len(pools) == 1:
         return pools[0]
     names = [name for pool in pools for name in pool.names or []] if all(pool.names for pool in pools) else None
-    return Pool(torch.cat([pool.images for pool in pools]), torch.cat([pool.targets for pool in pools]), names)
+    images = [pool.images.tensor() if isinstance(pool.images, Rows) else pool.images for pool in pools]
+    return Pool(torch.cat(images), torch.cat([pool.targets for pool in pools]), names)

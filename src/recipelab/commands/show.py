@@ -195,7 +195,9 @@ def _show_augment(found: Look, train: Pool | None, absent: str, path: Path) -> N
         print(f"{absent}: two photographs that come with scikit-learn, cut into tiles, stand in")
         originals, origin = _photographs(facts.image_size, facts.input_channels), "sample photographs"
     else:
-        originals = train.subset(torch.linspace(0, len(train) - 1, IMAGES).long()).images
+        chosen = train.subset(torch.linspace(0, len(train) - 1, IMAGES).long()).in_memory().images
+        assert isinstance(chosen, Tensor)
+        originals = chosen
         origin = recipe.slots["data"].name
     augment = recipe.slots["augment"].build()
     images = originals.repeat_interleave(DRAWS, 0)

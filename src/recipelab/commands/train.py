@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import shlex
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from recipelab.commands.ask import Ask
+from recipelab.commands.ask import Ask, ask_with_objects
 from recipelab.commands.assemble import Parts, assemble, compile_model
 from recipelab.commands.company import company
 from recipelab.commands.course import Course, chosen, lockbox, new_best, plain_facts, to_the_end, training
@@ -22,11 +22,13 @@ from recipelab.commands.job import Job, prepare
 from recipelab.commands.plots import plot_results
 from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
 from recipelab.config.identity import fingerprint_hash
+from recipelab.config.objects import objects_in
 from recipelab.core.errors import Interrupted, RunError, UserError
 from recipelab.loggers.guard import Guarded
 from recipelab.loop.cluster import Place, detect
 from recipelab.loop.device import applied, fingerprint
 from recipelab.loop.fit import Best
+from recipelab.loop.hooks import Hooks
 from recipelab.loop.load_run import Run, load_run
 from recipelab.loop.ranks import joined
 from recipelab.loop.signals import StopRequest
@@ -38,21 +40,38 @@ from recipelab.records.record import Record
 from recipelab.records.resources import ResourceSampler
 
 
-def train(*overrides: str, config: str | None = None, config_dir: str | None = None, quiet: bool = False) -> Run:
+def train(
+    *overrides: str,
+    config: str | None = None,
+    config_dir: str | None = None,
+    quiet: bool = False,
+    hooks: Sequence[object] = (),
+    **objects: Any,
+) -> Run:
     """Train one recipe and leave its record; the same as `recipelab train`.
 
     overrides: such as "model=resnet20", "trainer.epochs=10". config: a yaml file or record to start from.
     config_dir: a folder of the user's own yaml and modules. quiet: print nothing (the record's log has it all).
+    hooks: objects that are told what happens, see `recipelab.loop.hooks`.
+    objects: Python objects in the place of slots: model=module (trained in place), data=(train, test) or
+        (train, test, val) of torch Datasets, loss=..., optimizer=a callable that takes parameters, and so on. A run
+        with one says in its record that it is not repeatable from its config.
     Returns the run. Raises UserError before anything is written, RunError when a run cannot go on, Interrupted when
     it was asked to stop.
     """
-    ask = Ask(tuple(overrides), config, config_dir)
+    ask = ask_with_objects(Ask(tuple(overrides), config, config_dir), objects)
+    told = Hooks(hooks)
     place = detect()
     if place and place.rank > 0:
         return load_run(_follow(place), config_dir=config_dir)
     log = Log(quiet=quiet)
     job = prepare(ask, log)
-    with applied(job.execution), StopRequest() as stop, company(job, ask, place, stop) as ranks:
+    with (
+        contextlib.closing(job),
+        applied(job.execution),
+        StopRequest() as stop,
+        company(job, ask, place, stop) as ranks,
+    ):
         with ranks.blamed():
             parts = assemble(job, ranks.agreed(stop), ranks)  # the last that may refuse; nothing is written before it
             if reason := compile_model(job, parts):
@@ -64,8 +83,9 @@ def train(*overrides: str, config: str | None = None, config_dir: str | None = N
         with record:
             start = _start(job, parts)  # a refused resume leaves its record as it was
             with _resources(record, job) as resources, _ending(record, log, again), ranks.blamed():
-                result = _run(job, parts, start, record, log, again)
-                record.update_result(**_peaks(resources), status="finished")
+                result = _run(job, replace(parts, hooks=told), start, record, log, again)
+                told.call("after_run", {**record.result(), **_peaks(resources)})
+                record.update_result(**_peaks(resources), unreadable_samples=job.unreadable(log), status="finished")
                 log.table(result_table(result, job.recipe.data.protocol))
                 log(f"record: {record.path}")
     return load_run(record.path, config_dir=config_dir)
@@ -174,7 +194,10 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
             "execution": start.execution,
             "resolved": job.execution.overrides(),
             "facts": plain_facts(job.facts),
-            "splits": {name: {"samples": len(p), "sha256": job.digests[name]} for name, p in job.pools.items()},
+            "splits": {
+                name: {"samples": len(pool), "sha256": job.digests[name], "storage": pool.storage}
+                for name, pool in job.pools.items()
+            },
             "initial_weights": job.digests.get("init"),
             "model": parts.summary.plain(),
             "shadowed": list(job.recipe.composed.shadowed),
@@ -191,6 +214,7 @@ def _describe(job: Job, parts: Parts, start: Start, record: Record) -> None:
         epochs=parts.plan.epochs(parts.plan.total),
         protocol=job.recipe.data.protocol,
         select=job.recipe.run.select,
+        repeatable=not objects_in(job.recipe.config),
         parameters=parts.summary.parameters,
         flops=parts.summary.flops,
         activations=parts.summary.activations,

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from recipelab.config.compose import Composed
+from recipelab.config.objects import Objects, hollow, refuse_hollow
 from recipelab.config.overrides import PRESETS, TOP_KEYS
 from recipelab.config.schema import (
     OPTIONAL_SECTIONS,
@@ -30,7 +31,7 @@ from recipelab.config.schema import (
     Trainer,
 )
 from recipelab.config.signature import Schema, fill, plain, schema_of
-from recipelab.config.slots import PLACES, SLOTS, described, locate
+from recipelab.config.slots import INSIDE, SLOTS, described, kind_of, locate
 from recipelab.config.starting import SHARED_MODEL, shared_model, with_preprocessing
 from recipelab.config.takers import taken_by
 from recipelab.core.durations import parse
@@ -47,12 +48,19 @@ class Bound:
     """A slot's target with its checked keywords.
 
     slot: its name. kwargs: every keyword but those that facts of the data fill; `with_facts` adds them.
+    inside: keywords whose value has a `_target_` of its own, bound as well; `kwargs` holds their node.
     """
 
     slot: str
     target: Callable[..., Any]
     schema: Schema
     kwargs: dict[str, Any]
+    inside: dict[str, Bound] = field(default_factory=dict)
+
+    @property
+    def expected(self) -> tuple[type[Exception], ...]:
+        """What the target raises for keys that cannot be; a dataset also says so when its files are not there."""
+        return (TypeError, ValueError, OSError, RuntimeError) if "." in self.slot else (TypeError, ValueError)
 
     @property
     def name(self) -> str:
@@ -65,11 +73,12 @@ class Bound:
         Raises UserError for what the target itself refuses, such as two keys that cannot go together, and when it
         makes something that cannot fill the slot.
         """
+        built = {key: bound.build() for key, bound in self.inside.items()}
         try:
-            made = self.target(*supplied, **self.kwargs)
-        except (TypeError, ValueError) as error:
+            made = self.target(*supplied, **{**self.kwargs, **built})
+        except self.expected as error:
             raise UserError(f"{self.slot}: {self.name} cannot be built so: {described(error)}") from error
-        missing = [name for name in PLACES[self.slot].members if not hasattr(made, name)]
+        missing = [name for name in kind_of(self.slot).members if not hasattr(made, name)]
         if missing:
             raise UserError(
                 f"{self.slot}: what {self.name} makes has no {', '.join(missing)}: it cannot fill this slot"
@@ -130,8 +139,12 @@ class Recipe:
         return replace(self, run=replace(self.run, seed=seed), config={**self.config, "seed": seed})
 
 
-def check(composed: Composed) -> Recipe:
-    """Check a composed recipe. Raises UserError naming the key, the nearest valid name and the fix."""
+def check(composed: Composed, objects: Objects | None = None) -> Recipe:
+    """Check a composed recipe. Raises UserError naming the key, the nearest valid name and the fix.
+
+    objects: what stands in a slot, or in a key of one, that was given as a Python object.
+    """
+    objects = objects or {}
     given = {key: value for key, value in composed.config.items() if key not in PRESETS}
     known = (*TOP_KEYS, *SLOTS, *SECTIONS)
     for key in given:
@@ -139,12 +152,12 @@ def check(composed: Composed) -> Recipe:
             raise UserError(f"{key} is not a key of a recipe{did_you_mean(key, known)}")
     run = Run(**fill("", {key: given[key] for key in TOP_KEYS if key in given}, schema_of(Run)))
     sections = {name: _section(name, given.get(name)) for name in SECTIONS}
-    first = _slot("model", given.get("model"), composed)
+    first = _slot("model", given.get("model"), composed, objects)
     assert first is not None
-    model = shared_model(first.target, first.schema.parameters, given["model"])
+    model = shared_model(first.target, first.schema.parameters, {} if "model" in objects else given["model"])
     if model.pretrained:
         given["data"] = with_preprocessing(given["data"], first.target.published.preprocessing(first.kwargs), composed)  # type: ignore[attr-defined]
-    slots = {name: bound for name in SLOTS if (bound := _slot(name, given.get(name), composed)) is not None}
+    slots = {name: bound for name in SLOTS if (bound := _slot(name, given.get(name), composed, objects)) is not None}
     data = _shared_data(given["data"])
     _check_resizing(sections["resizing"])
     trainer = _cross_check(run, sections["trainer"], sections["averaging"], data, model)
@@ -152,7 +165,11 @@ def check(composed: Composed) -> Recipe:
     config: dict[str, Any] = asdict(run)
     for name, bound in slots.items():
         shared = asdict(sections[name]) if name in SHARED else {}
-        config[name] = plain({"_target_": given[name]["_target_"], **shared, **bound.kwargs})
+        config[name] = (
+            hollow(objects[name])
+            if name in objects
+            else plain({"_target_": given[name]["_target_"], **shared, **bound.kwargs})
+        )
     config["trainer"] = asdict(trainer)
     config.update({name: asdict(sections[name]) for name in OPTIONAL_SECTIONS if sections[name] is not None})
     optional = {name: sections[name] for name in OPTIONAL_SECTIONS}
@@ -196,14 +213,17 @@ def _shared_data(node: Mapping[str, Any]) -> Data:
     return Data(**fill("data", {k: v for k, v in node.items() if k in SHARED_DATA.parameters}, SHARED_DATA))
 
 
-def _slot(name: str, node: Any, composed: Composed) -> Bound | None:
+def _slot(name: str, node: Any, composed: Composed, objects: Objects) -> Bound | None:
     slot = SLOTS[name]
+    if name in objects:
+        return _given(name, objects[name])
     if node is not None and not isinstance(node, Mapping):
         raise UserError(f"{name}={node!r}: a slot with a _target_ is expected")
     if not node:
         if slot.optional:
             return None
         raise UserError(f"the recipe has no {name}: give {name}=CHOICE, or {name}._target_=my_module.MyClass")
+    refuse_hollow(name, node)
     if "_target_" not in node:
         empty = ", which is set to none" if slot.optional else ""
         raise UserError(f"{name}.{next(iter(node))} has nothing to apply to{empty}: choose one, {name}=CHOICE")
@@ -212,6 +232,7 @@ def _slot(name: str, node: Any, composed: Composed) -> Bound | None:
     schema = schema_of(target, slot.supplied)
     bound = Bound(name, target, schema, {})
     own = {key: value for key, value in node.items() if key != "_target_"}
+    own |= {key.partition(".")[2]: hollow(value) for key, value in objects.items() if key.startswith(f"{name}.")}
     shared = SHARED[name].parameters if name in SHARED else {}
     everything = Schema(
         schema.parameters | {k: v for k, v in shared.items() if k not in schema.parameters}, schema.open
@@ -220,7 +241,8 @@ def _slot(name: str, node: Any, composed: Composed) -> Bound | None:
     filled = fill(name, own, everything, later=later, what=bound.name, others=partial(taken_by, name))
     # keys that every choice of the slot shares are checked beside the slot's own, and kept apart
     keep = {k: v for k, v in filled.items() if k in schema.parameters or k not in shared}
-    return replace(bound, kwargs=keep)
+    bound = replace(bound, kwargs=keep)
+    return _with_inside(bound, composed, objects) if name == "data" else bound
 
 
 def _own_metrics(items: Sequence[str | Mapping[str, Any]], composed: Composed) -> dict[str, Bound]:
@@ -238,6 +260,54 @@ def _own_metrics(items: Sequence[str | Mapping[str, Any]], composed: Composed) -
         own = {key: value for key, value in item.items() if key not in ("_target_", "name")}
         found[name] = Bound("metrics", target, schema, fill("metrics", own, schema, later=FACTS - {"task"}, what=name))
     return found
+
+
+def _given(name: str, value: Any) -> Bound:
+    """A Python object in the place of a target; building it gives the object itself.
+
+    What the loop supplies arguments to (an optimizer's parameters, a schedule's timeline) is called with them instead.
+    """
+    return Bound(name, value if "." not in name and SLOTS[name].supplied else Given(value), Schema({}), {})
+
+
+class Given:
+    """A callable that makes nothing: it returns what it was given."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+        self.__name__ = type(value).__name__
+
+    def __call__(self) -> Any:
+        """The object."""
+        return self.value
+
+
+def _with_inside(bound: Bound, composed: Composed, objects: Objects) -> Bound:
+    """`bound` with what its keys hold: nodes with a `_target_`, and Python objects."""
+    kwargs, inside = dict(bound.kwargs), {}
+    for key, node in bound.kwargs.items():
+        name = f"{bound.slot}.{key}"
+        if name in objects:
+            inside[key], kwargs[key] = _given(name, objects[name]), hollow(objects[name])
+        elif isinstance(node, Mapping) and bound.slot in INSIDE:
+            refuse_hollow(name, node)
+            inside[key] = _inside(name, node, composed)
+            kwargs[key] = {"_target_": node.get("_target_"), **inside[key].kwargs}
+    return replace(bound, kwargs=kwargs, inside=inside)
+
+
+def _inside(name: str, node: Mapping[str, Any], composed: Composed) -> Bound:
+    if "_target_" not in node:
+        raise UserError(f"{name}={dict(node)}: a class or function is expected: {name}._target_=my_module.MyDataset")
+    trusted = composed.trusted or node["_target_"] in composed.named
+    target = locate(name, node["_target_"], trusted=trusted, own=composed.own)
+    own = {key: value for key, value in node.items() if key != "_target_"}
+    for key, value in own.items():
+        if isinstance(value, Mapping) and "_target_" in value:
+            raise UserError(f"{name}.{key}._target_: nothing is built this deep; let {name}._target_ build it")
+    schema = schema_of(target)
+    bound = Bound(name, target, schema, {})
+    return replace(bound, kwargs=fill(name, own, schema, what=bound.name))
 
 
 def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: Data, model: Model) -> Trainer:

@@ -16,6 +16,7 @@ EXECUTION_KEYS = frozenset(
 OUTSIDE_KEYS = frozenset(
     {"output", "data_root", "progress", "result_plot", "trainer.resume", "trainer.eval_batch_size"}
     | {"trainer.checkpoint_every", "trainer.checkpoint_at"}
+    | {f"data.{key}" for key in ("num_workers", "prefetch", "pin_memory", "storage", "memory_limit", "disk_limit")}
 )
 # The data's content stands for these: a folder may move, a cache may be off.
 PLACE_KEYS = frozenset({"data.root", "data.images", "data.download", "data.cache"})

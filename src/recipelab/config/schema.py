@@ -109,6 +109,12 @@ class Data:
     """test_as_val: train on all training data, select on the test split, as some literature does; recorded."""
     limit: Count | None = None
     """At most this many samples of the training and of the test data (stratified by class, seeded)."""
+    num_workers: Annotated[int, Ge(0)] | Auto = "auto"
+    """Processes that read data which are streamed; auto: the cores this process may use, at most 16; changes no bit."""
+    prefetch: Count = 2
+    """Tasks of up to 4 MiB of images that each worker has in advance."""
+    pin_memory: bool | Auto = "auto"
+    """Put batches into page-locked memory on their way to a GPU; auto: with CUDA."""
 
 
 @dataclass(frozen=True, kw_only=True)

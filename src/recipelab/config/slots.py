@@ -48,6 +48,16 @@ SLOTS: dict[str, Slot] = {
 PLACES = {**SLOTS, "metrics": Slot("recipelab.metrics", ("update", "compute", "to"), base="torchmetrics:Metric")}
 
 
+# What stands inside a slot, under a key of its node: a data slot may hold torch Datasets.
+INSIDE: dict[str, Slot] = {"data": Slot("recipelab.data", ("__len__", "__getitem__"), base="torch.utils.data:Dataset")}
+
+
+def kind_of(slot: str) -> Slot:
+    """The slot called "model", or what a key of one holds, "data.train"."""
+    name, _, inside = slot.partition(".")
+    return INSIDE[name] if inside else PLACES[name]
+
+
 def locate(slot: str, path: object, *, trusted: bool, own: tuple[str, ...] = ()) -> Callable[..., Any]:
     """The class or function that `path` ("package.module.Name") names.
 
@@ -72,14 +82,13 @@ def locate(slot: str, path: object, *, trusted: bool, own: tuple[str, ...] = ())
 def _refuse_place(slot: str, path: str, own: tuple[str, ...]) -> None:
     """An untrusted path must stand where targets of its slot may stand, and name nothing private."""
     top = path.split(".")[0]
-    place = (
-        path.startswith(f"{PLACES[slot].room}.") or top in own or (PLACES[slot].base is not None and top in LIBRARIES)
-    )
+    kind = kind_of(slot)
+    place = path.startswith(f"{kind.room}.") or top in own or (kind.base is not None and top in LIBRARIES)
     if place and not any(part.startswith("_") for part in path.split(".")):
         return
-    theirs = f", or classes of {', '.join(LIBRARIES)}" if PLACES[slot].base else ""
+    theirs = f", or classes of {', '.join(LIBRARIES)}" if kind.base else ""
     raise UserError(
-        f"{slot}._target_={path}: here a configuration from a file or record may name what {PLACES[slot].room} has"
+        f"{slot}._target_={path}: here a configuration from a file or record may name what {kind.room} has"
         f"{theirs}\n  to use code of your own, give the folder that holds it, --config-dir DIR,"
         f" or name it: {slot}._target_={path}"
     )
@@ -88,9 +97,9 @@ def _refuse_place(slot: str, path: str, own: tuple[str, ...]) -> None:
 def _refuse_foreign(slot: str, path: str, found: Any, own: tuple[str, ...]) -> None:
     """An untrusted path may reach something foreign by way of a module's imports: judge what it found."""
     home = getattr(found, "__module__", None) or ""
-    if f"{home}.".startswith(f"{PLACES[slot].room}.") or home.split(".")[0] in own:
+    if f"{home}.".startswith(f"{kind_of(slot).room}.") or home.split(".")[0] in own:
         return
-    base = PLACES[slot].base
+    base = kind_of(slot).base
     if base is not None and inspect.isclass(found) and f"{home}.".startswith(_rooms(base)):
         module, name = base.split(":")
         if issubclass(found, getattr(importlib.import_module(module), name)):

@@ -13,17 +13,19 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from recipelab.core import atomic
 from recipelab.core.errors import UserError
 from recipelab.data.pool import Pool, Say
+from recipelab.data.rows import Mapped
 
 VERSION = 1
 ABANDONED = 3600.0  # seconds after which a half-written entry of a killed process is removed
@@ -65,13 +67,16 @@ class Entry:
         self.prefix = hashlib.sha256(slot.encode(errors="surrogateescape")).hexdigest()[:16]
         self.path = folder / f"{self.prefix}-{key[:32]}"
 
-    def read(self, say: Say) -> Content | None:
-        """The content, or None when there is none; a damaged entry is removed, with a line said."""
+    def read(self, say: Say, *, mapped: bool = False) -> Content | None:
+        """The content, or None when there is none; a damaged entry is removed, with a line said.
+
+        mapped: leave the images on the disk, mapped into memory.
+        """
         try:
             index = json.loads((self.path / "index.json").read_text())
             for name, facts in index["files"].items():
                 _verify(self.path / name, facts)
-            pools = {part: _read_pool(self.path, part) for part in index["parts"]}
+            pools = {part: _read_pool(self.path, part, mapped) for part in index["parts"]}
             return Content(pools["train"], pools.get("test"), list(index["remarks"]))
         except (FileNotFoundError, NotADirectoryError):
             if not self.path.exists():
@@ -85,16 +90,23 @@ class Entry:
     def write(self, content: Content, say: Say) -> None:
         """Keep `content` and remove what it replaces; a cache that cannot be written costs a line, nothing else."""
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            scratch = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{self.prefix}.", suffix=".tmp"))
-            try:
-                _fill(scratch, content)
-                self._put(scratch)
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
+            self.make(lambda scratch: content)
         except OSError as error:
             say(f"the decoded images are not kept: {self.folder} cannot be written ({error.strerror})")
-            return
+
+    def make(self, fill: Callable[[Path], Content]) -> None:
+        """Keep what `fill` makes, and remove what it replaces.
+
+        fill: gets the folder that becomes the entry, where it may already have put `PART-images.npy` (see
+        `new_images`). Raises OSError when the folder cannot be written, and whatever `fill` raises; nothing is left.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        scratch = Path(tempfile.mkdtemp(dir=self.folder, prefix=f"{self.prefix}.", suffix=".tmp"))
+        try:
+            _fill(scratch, fill(scratch))
+            self._put(scratch)
+        finally:
+            shutil.rmtree(scratch, ignore_errors=True)
         self._remove_older()
 
     def _put(self, scratch: Path) -> None:
@@ -114,6 +126,20 @@ class Entry:
                     shutil.rmtree(path, ignore_errors=True)
 
 
+def new_images(folder: Path, part: str, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """A mapped array (N, H, W, C) uint8 in `PART-images.npy` of an entry in the making.
+
+    Its room on the disk is taken at once: writing to a mapped file of a full disk kills a process. Raises OSError.
+    """
+    path = folder / f"{part}-images.npy"
+    path.unlink(missing_ok=True)  # an array that is still in use keeps its own file
+    images: NDArray[np.uint8] = np.lib.format.open_memmap(path, "w+", np.uint8, shape)
+    if hasattr(os, "posix_fallocate"):
+        with open(path, "r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return images
+
+
 def key(root: Path, files: Iterable[str], options: Mapping[str, Any]) -> str:
     """SHA-256, in hex, over path, size and times of change of each of `files` (relative to root), and `options`."""
     digest = hashlib.sha256(json.dumps([VERSION, options], sort_keys=True).encode())
@@ -131,7 +157,9 @@ def _fill(folder: Path, content: Content) -> None:
     """Write every file and, last, the index with their sizes; all are on the disk before the folder gets its name."""
     small, large = [], []
     for part, pool in content.pools().items():
-        _write_array(folder / f"{part}-images.npy", pool.images)
+        if not (folder / f"{part}-images.npy").exists():
+            assert isinstance(pool.images, torch.Tensor)
+            _write_array(folder / f"{part}-images.npy", pool.images)
         _write_array(folder / f"{part}-targets.npy", pool.targets)
         atomic.write_text(folder / f"{part}-names.json", json.dumps(pool.names))
         large += [f"{part}-images.npy"]
@@ -157,8 +185,10 @@ def _verify(path: Path, facts: dict[str, Any]) -> None:
         raise ValueError(f"{path.name} does not match its checksum")
 
 
-def _read_pool(folder: Path, part: str) -> Pool:
-    images = np.load(folder / f"{part}-images.npy", allow_pickle=False)
+def _read_pool(folder: Path, part: str, mapped: bool) -> Pool:
+    # Mapped privately ("c"): torch wants memory that may be written to, and the file never is.
+    images = np.load(folder / f"{part}-images.npy", mmap_mode="c" if mapped else None, allow_pickle=False)
     targets = np.load(folder / f"{part}-targets.npy", allow_pickle=False)
     names = json.loads((folder / f"{part}-names.json").read_text())
-    return Pool(torch.from_numpy(images), torch.from_numpy(targets), names)
+    stored = torch.from_numpy(images)
+    return Pool(Mapped(stored) if mapped else stored, torch.from_numpy(targets), names)

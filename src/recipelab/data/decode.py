@@ -48,14 +48,23 @@ class Fit:
     interpolation: Interpolation = "bilinear"
 
 
-def decode_files(paths: Sequence[Path | str], size: tuple[int, int] | Fit, channels: int, patient: bool) -> Decoded:
+def decode_files(
+    paths: Sequence[Path | str],
+    size: tuple[int, int] | Fit,
+    channels: int,
+    patient: bool,
+    *,
+    into: NDArray[np.uint8] | None = None,
+) -> Decoded:
     """Decode `paths` to `size` = (height, width) on all available cores.
 
     patient: go on after a file that cannot be read; otherwise the files after the first failure may be left out.
+    into: (N, H, W, C) to decode into, such as a mapped file; a new array when not given.
     """
     how = size if isinstance(size, Fit) else Fit(size)
+    images = np.empty((len(paths), *how.size, channels), np.uint8) if into is None else into
     with quiet_pillow(), ThreadPoolExecutor(_threads(paths)) as executor:
-        return _decode_on(executor, paths, np.empty((len(paths), *how.size, channels), np.uint8), how, patient)
+        return _decode_on(executor, paths, images, how, patient)
 
 
 def _decode_on(
@@ -85,12 +94,17 @@ def _decode_on(
 
 def _decode_into(row: NDArray[np.uint8], path: Path | str, how: Fit) -> bool:
     """Fill `row` (H, W, C); whether the image had another size."""
-    with _open(path) as image:
-        image.load()
-        pixels = plain(upright(image), row.shape[-1])
+    pixels = decoded(path, row.shape[-1])
     changed = (pixels.height, pixels.width) != row.shape[:2]
     row[:] = np.asarray(fit(pixels, how.size, how.resize, how.interpolation)).reshape(row.shape)
     return changed
+
+
+def decoded(path: Path | str, channels: int) -> Image.Image:
+    """The whole image of a file, upright, in mode L or RGB. Raises what Pillow does, or ValueError."""
+    with _open(path) as image:
+        image.load()
+        return plain(upright(image), channels)
 
 
 def upright(image: Image.Image) -> Image.Image:
@@ -125,15 +139,16 @@ def fit(
     """The largest centred part with the aspect of `size` = (height, width), resized (antialiased).
 
     That is the short side resized, aspect kept, then a centre crop. An image of that size is returned as it is.
-    resize: pixels of the short side before the crop, of which then less is taken: resize 256 and crop 224.
+    resize: pixels of the short side before the crop, of which then less is taken: resize 256 and crop 224, as
+    torchvision's `Resize(resize)` and `CenterCrop(size)`.
     """
     wanted, kind = (size[1], size[0]), Image.Resampling[interpolation.upper()]
     if resize is None:
         return image if image.size == wanted else ImageOps.fit(image, wanted, kind)
-    scale = resize / min(image.size)
-    width, height = (max(resize, round(edge * scale)) for edge in image.size)
-    left, top = round((width - size[1]) / 2), round((height - size[0]) / 2)
-    return image.resize((width, height), kind).crop((left, top, left + size[1], top + size[0]))
+    short = min(image.size)
+    whole = image.resize((resize * image.width // short, resize * image.height // short), kind)
+    left, top = round((whole.width - wanted[0]) / 2), round((whole.height - wanted[1]) / 2)
+    return whole.crop((left, top, left + wanted[0], top + wanted[1]))
 
 
 def sample_sizes(paths: Sequence[Path | str]) -> tuple[dict[int, tuple[int, int]], dict[int, str]]:

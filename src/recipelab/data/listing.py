@@ -37,8 +37,10 @@ class Folder:
     remarks: list[str]
 
 
-def list_folder(root: str) -> Folder:
+def list_folder(root: str, held_out: str = "test") -> Folder:
     """List `root`: `train/` and perhaps `test/` with class folders in them, or class folders only.
+
+    held_out: what the folder of the test part is called.
 
     A class folder may have folders inside. Hidden files and folders are not looked at; links are followed, but a real
     folder is read once. Raises UserError when `root` is no such folder, or the classes of train and test differ.
@@ -55,12 +57,12 @@ def list_folder(root: str) -> Folder:
     classes, train, unused = _list_part(top, top / "train")
     unused += _files(top)
     test = None
-    if "test" in beside:
-        test_classes, test, more = _list_part(top, top / "test")
+    if held_out in beside:
+        test_classes, test, more = _list_part(top, top / held_out)
         unused += more
-        _require_same_classes(top, classes, test_classes)
+        _require_same_classes(top, classes, test_classes, held_out)
     return Folder(
-        top, classes, train, test, _remarks(unused, [name for name in beside if name not in ("train", "test")])
+        top, classes, train, test, _remarks(unused, [name for name in beside if name not in ("train", held_out)])
     )
 
 
@@ -129,13 +131,13 @@ def _refuse_misnamed_parts(root: Path, beside: list[str]) -> None:
             )
 
 
-def _require_same_classes(root: Path, train: tuple[str, ...], test: tuple[str, ...]) -> None:
+def _require_same_classes(root: Path, train: tuple[str, ...], test: tuple[str, ...], held_out: str) -> None:
     if train == test:
         return
     missing, extra = sorted(set(train) - set(test)), sorted(set(test) - set(train))
-    lines = [f"data.root={str(root)!r}: the classes of train/ and test/ differ"]
+    lines = [f"data.root={str(root)!r}: the classes of train/ and {held_out}/ differ"]
     lines += [f"  only in train/: {', '.join(missing)}"] if missing else []
-    lines += [f"  only in test/: {', '.join(extra)}"] if extra else []
+    lines += [f"  only in {held_out}/: {', '.join(extra)}"] if extra else []
     raise UserError("\n".join([*lines, "  fix: give both parts the same class folders, or move one part away"]))
 
 

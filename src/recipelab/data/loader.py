@@ -1,4 +1,4 @@
-"""Batches from one uint8 tensor, on the device, in an order fixed by (seed, epoch).
+"""Batches on the device, in an order fixed by (seed, epoch), from one uint8 tensor or from `Rows` read on the way.
 
 The order of an epoch and every sample's augmentation draws are made at once, on the CPU, and sliced by the sample's
 position in that order: batch size, chunking and where an epoch is resumed cannot change a bit of any sample. The work
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from recipelab.core.batch import Batch, Target
 from recipelab.core.generators import epoch_draws, generator
+from recipelab.data.rows import Pass, Rows
 from recipelab.data.sampling import Sampling, epoch_order
 from recipelab.data.shares import positions, share
 
@@ -47,26 +48,27 @@ def fits(nbytes: int, device: torch.device) -> bool:
     return nbytes <= free * _SHARE_OF_FREE_MEMORY
 
 
-def place(images: Tensor, device: torch.device) -> Tensor:
+def place(images: Tensor | Rows, device: torch.device) -> Tensor | Rows:
     """`images` on `device` if they fit there, else where they are: the loaders then copy chunk by chunk."""
-    return images.to(device) if fits(images.nbytes, device) else images
+    return images.to(device) if isinstance(images, Tensor) and fits(images.nbytes, device) else images
 
 
 class TrainLoader:
     """Shuffled, augmented, normalised batches.
 
-    images: (N, *S, C) uint8, contiguous, on the training device or on the CPU.
+    images: (N, *S, C) uint8, contiguous, on the training device or on the CPU; or `Rows` of that shape.
     targets: (N,) int64 on the training device: the device that batches come out on.
     augment: the augment slot. normalize: (B, C, *S) uint8 -> float32, as `recipelab.augment.normalize.Normalize`.
     batch_size: samples in a batch; the last of an epoch may be smaller.
     seed: of order and draws.
     channels_last: memory order of the batches; False gives (B, C, *S) contiguous.
     sampling: how an epoch is drawn (sampling.py).
+    pin: gather into pinned memory what is on its way to a GPU.
     """
 
-    def __init__(  # noqa: PLR0913 - what a loader is made of
+    def __init__(  # noqa: PLR0913 - data, what is done to them, and how they are portioned
         self,
-        images: Tensor,
+        images: Tensor | Rows,
         targets: Tensor,
         *,
         augment: Augment,
@@ -75,11 +77,13 @@ class TrainLoader:
         seed: int,
         channels_last: bool = True,
         sampling: Sampling = "shuffle",
+        pin: bool = True,
     ) -> None:
         self.images, self.targets = images, targets
         self.augment, self.normalize = augment, normalize
         self.batch_size, self.seed = batch_size, seed
         self.channels_last = channels_last
+        self.pin = pin
         self.rank, self.world = 0, 1
         self.sampling = sampling
         self.labels = targets.cpu()
@@ -96,14 +100,17 @@ class TrainLoader:
         mine = self._mine(start)
         order, draws = order[mine], {name: draw[mine] for name, draw in draws.items()}
         draws = {name: draw.to(device, non_blocking=True) for name, draw in draws.items()}
-        here, there = (order.to(place, non_blocking=True) for place in (self.images.device, device))
+        there = order.to(device, non_blocking=True)
         chunk = _chunk_size(self.images, self.batch_size, _AUGMENT_BYTES, device)
+        what = Pass(self.seed, "sample", epoch, start, training=True, pin=_pins(self.pin, device))
+        reading = _read(self.images, order, chunk, device, what)
         position = start
         for begin in range(0, len(order), chunk):
             part = slice(begin, begin + chunk)
-            images = _gather(self.images, here[part], device).movedim(-1, 1)
-            images = self.augment(images, {name: draw[part] for name, draw in draws.items()})
-            for batch in self._batches(images, self.targets.index_select(0, there[part])):
+            stored, shown = next(reading)
+            images = self.augment(stored.movedim(-1, 1), {name: draw[part] for name, draw in draws.items()})
+            labels = self.targets.index_select(0, there[part] if shown is None else shown)
+            for batch in self._batches(images, labels):
                 total = min(self.batch_size * self.world, count - position)
                 yield Batch(batch[0], Target(batch[1]), total, counts=self.rank < total)
                 position += total
@@ -129,21 +136,26 @@ class TrainLoader:
 
 
 class EvalLoader:
-    """Every sample once, in the order stored, normalised. Parameters are those of TrainLoader."""
+    """Every sample once, in the order stored, normalised. Parameters are those of TrainLoader.
+
+    A file that cannot be read, and that `Rows` would show another one for, is left out.
+    """
 
     def __init__(
         self,
-        images: Tensor,
+        images: Tensor | Rows,
         targets: Tensor,
         *,
         normalize: Callable[[Tensor], Tensor],
         batch_size: int,
         channels_last: bool = True,
+        pin: bool = True,
     ) -> None:
         self.images, self.targets = images, targets
         self.normalize = normalize
         self.batch_size = batch_size
         self.channels_last = channels_last
+        self.pin = pin
         self.rank, self.world = 0, 1
 
     def __len__(self) -> int:
@@ -157,25 +169,62 @@ class EvalLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         """The batches, in order."""
+        device = self.targets.device
+        for part, stored in self._parts(device):
+            images = self.normalize(stored.to(device, non_blocking=True).movedim(-1, 1))
+            yield Batch(images if self.channels_last else images.contiguous(), Target(self.targets[part]))
+
+    def _shares(self) -> Iterator[slice]:
+        """Which samples of each batch are this rank's; of the last perhaps none."""
         whole = self.batch_size * self.world
         for begin in range(0, len(self.targets), whole):
             mine = share(min(whole, len(self.targets) - begin), self.rank, self.world)
-            part = slice(begin + mine.start, begin + mine.stop)
-            stored = self.images[part].to(self.targets.device, non_blocking=True)
-            images = self.normalize(stored.movedim(-1, 1))
-            yield Batch(images if self.channels_last else images.contiguous(), Target(self.targets[part]))
+            yield slice(begin + mine.start, begin + mine.stop)
+
+    def _parts(self, device: torch.device) -> Iterator[tuple[slice | Tensor, Tensor]]:
+        """(which samples, their images (B, *S, C)) of each batch."""
+        if isinstance(self.images, Tensor):
+            for mine in self._shares():
+                yield mine, self.images[mine]
+            return
+        rows = [torch.arange(mine.start, mine.stop) for mine in self._shares()]
+        chunks = self.images.chunks(torch.cat(rows), self.batch_size, Pass(pin=_pins(self.pin, device)))
+        for part in rows:
+            if len(part) == 0:
+                yield part.to(device), torch.empty((0, *self.images.shape[1:]), dtype=self.images.dtype)
+                continue
+            stored, shown = next(chunks)
+            asked = torch.ones(len(part), dtype=torch.bool) if shown is None else shown == part
+            if asked.any():
+                yield part[asked].to(device), stored[asked] if shown is not None else stored
 
 
-def _chunk_size(images: Tensor, batch_size: int, limits: dict[str, int], device: torch.device) -> int:
+def _chunk_size(images: Tensor | Rows, batch_size: int, limits: dict[str, int], device: torch.device) -> int:
     """Samples to work on at once: whole batches, at least one, as many as so many bytes hold."""
     sample_bytes = images.nbytes // len(images)
     wanted = limits.get(device.type, limits["cuda"])
     return batch_size * max(1, wanted // (batch_size * sample_bytes))
 
 
-def _gather(images: Tensor, rows: Tensor, device: torch.device) -> Tensor:
+def _read(
+    images: Tensor | Rows, order: Tensor, size: int, device: torch.device, what: Pass
+) -> Iterator[tuple[Tensor, Tensor | None]]:
+    """The images at `order` on `device`, `size` at a time, and which rows they are where not those asked for."""
+    if isinstance(images, Tensor):
+        for rows in order.to(images.device, non_blocking=True).split(size):
+            yield _gather(images, rows, device, what.pin), None
+        return
+    for stored, shown in images.chunks(order, size, what):
+        yield stored.to(device, non_blocking=True), None if shown is None else shown.to(device)
+
+
+def _pins(wanted: bool, device: torch.device) -> bool:
+    return wanted and device.type == "cuda"
+
+
+def _gather(images: Tensor, rows: Tensor, device: torch.device, pin: bool) -> Tensor:
     """images[rows] on `device`; if gathered on the CPU, then into pinned memory, so that nothing waits for the copy."""
     if images.device == device:
         return images.index_select(0, rows)
-    pinned = torch.empty((len(rows), *images.shape[1:]), dtype=images.dtype, pin_memory=True)
-    return torch.index_select(images, 0, rows, out=pinned).to(device, non_blocking=True)
+    staged = torch.empty((len(rows), *images.shape[1:]), dtype=images.dtype, pin_memory=pin)
+    return torch.index_select(images, 0, rows, out=staged).to(device, non_blocking=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
 from torch import Tensor
 
 from recipelab.data.pool import Pool
@@ -32,7 +31,9 @@ def shared_rows(train: Tensor, test: Tensor) -> list[tuple[int, int]]:
 
 def shared_images(train: Pool, test: Pool | None) -> Iterator[str]:
     """A line that counts the test images that are training images, too; none when there are none, or no test part."""
-    if test is None or not isinstance(train.images, torch.Tensor) or train.images.shape[1:] != test.images.shape[1:]:
+    if test is None or not (isinstance(train.images, Tensor) and isinstance(test.images, Tensor)):
+        return
+    if train.images.shape[1:] != test.images.shape[1:]:
         return
     pairs = shared_rows(train.images, test.images)
     if pairs:

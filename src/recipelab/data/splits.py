@@ -20,6 +20,7 @@ from recipelab.data.pool import Pool
 def split(  # noqa: PLR0913 - each is a key of the data section
     train: Pool,
     test: Pool | None,
+    val: Pool | None = None,
     *,
     val_split: float = 0.1,
     test_split: float = 0.2,
@@ -32,6 +33,7 @@ def split(  # noqa: PLR0913 - each is a key of the data section
 ) -> dict[str, Pool]:
     """The parts "train", "val" and "test", each in the order of its pool.
 
+    val: the validation part, where the data have one of their own; then none is split off.
     test_split: share of `train` split off as the test part first, when `test` is None.
     limit: then at most so many samples of either pool.
     val_split: share of what is left of `train` split off for validation; or
@@ -42,12 +44,19 @@ def split(  # noqa: PLR0913 - each is a key of the data section
     Raises UserError when a class has too few samples, a part would be empty, or options contradict one another.
     """
     _check(folds, fold, protocol)
+    if val is not None and (folds is not None or protocol == "test_as_val"):
+        raise UserError(
+            "the data have a validation part of their own: data.folds and data.protocol cannot choose another"
+        )
     if test is None:
         train, test = _split_off(train, "test_split", test_split, split_seed, class_names)
     if limit is not None:
         train, test = (_limited(pool, limit, split_seed) for pool in (train, test))
+        val = None if val is None else _limited(val, limit, split_seed)
     if protocol == "test_as_val":
         return {"train": train, "val": test, "test": test}
+    if val is not None:
+        return {"train": train, "val": val, "test": test}
     if folds is None:
         train, val = _split_off(train, "val_split", val_split, split_seed, class_names)
     else:

@@ -2,10 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor
 
+from recipelab.data.pool import Pool
+from recipelab.data.rows import BLOCK, Mapped, Pass, Rows, rows_of
+
 _PIECE = 2**20  # values of a channel turned to float64 at once
+SAMPLE = 2048  # images of a stream that are read to measure it
+
+
+def pool_statistics(pool: Pool) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """`channel_statistics` of a pool's images: of all that are decoded, else of 2,048 evenly spaced ones."""
+    if isinstance(pool.images, Mapped):
+        return byte_statistics(pool.images.blocks())
+    if isinstance(pool.images, Rows):
+        return _stream_statistics(pool.images)
+    return channel_statistics(pool.images)
+
+
+def _stream_statistics(images: Rows) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Of a sample; bytes are counted a block at a time, floats as many as a few blocks hold."""
+    most = SAMPLE if images.dtype == torch.uint8 else min(SAMPLE, rows_of(4 * BLOCK, images))
+    sample = images.subset(torch.linspace(0, len(images) - 1, min(most, len(images))).long())
+    if images.dtype != torch.uint8:
+        return channel_statistics(sample.tensor())
+    chunks = sample.chunks(torch.arange(len(sample)), rows_of(BLOCK, images), Pass())
+    return byte_statistics(block for block, _ in chunks)
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -16,14 +41,27 @@ def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, 
     """
     if images.is_floating_point():
         return _float_statistics(images.reshape(-1, images.shape[-1]))
+    return byte_statistics([images])
+
+
+def byte_statistics(blocks: Iterable[Tensor]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """`channel_statistics` of uint8 images that come in blocks (B, *S, C)."""
+    counts = sum(
+        torch.stack([_levels(channel) for channel in block.reshape(-1, block.shape[-1]).unbind(-1)]) for block in blocks
+    )
+    assert isinstance(counts, Tensor)
     levels = torch.arange(256, dtype=torch.float64) / 255
     means, stds = [], []
-    for channel in images.reshape(-1, images.shape[-1]).unbind(-1):
-        share = torch.bincount(channel.int(), minlength=256).double() / channel.numel()
+    for count in counts:
+        share = count.double() / count.sum()
         mean = (share * levels).sum()
         means.append(float(mean))
         stds.append(max(float((share * (levels - mean) ** 2).sum().sqrt()), 1 / 255))
     return tuple(means), tuple(stds)
+
+
+def _levels(channel: Tensor) -> Tensor:
+    return torch.bincount(channel.int(), minlength=256)
 
 
 def _float_statistics(values: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

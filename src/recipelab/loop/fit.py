@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from recipelab.core.batch import Batch
 from recipelab.core.errors import RunError
+from recipelab.loop.hooks import Hooks, Progress
 from recipelab.loop.plan import Plan
 from recipelab.loop.ranks import Stop
 from recipelab.loop.state import State, to_checkpoint
@@ -103,6 +105,7 @@ class Training:
     stop: Stop
     identity: dict[str, Any]
     watchers: Mapping[str, Watcher] = field(default_factory=dict)
+    hooks: Hooks = field(default_factory=Hooks)
     started: float = field(default_factory=time.perf_counter)
     _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     _batches_at: int = -1
@@ -143,12 +146,22 @@ class Training:
         while state.step < until and not self.stop:
             self.train(list(islice(self._batches, plan.accumulate)), state.step)
             state.step += 1
+            if self.hooks.wants("after_step"):
+                self._tell("after_step", {})
             self._show(begin, first)
         self.train.device.synchronize()
         self._batches_at = state.step
         elapsed = time.perf_counter() - begin
         state.seconds += elapsed
         state.epoch_seconds += elapsed
+
+    def _tell(self, moment: str, row: Mapping[str, float | int | None]) -> None:
+        """Tell the hooks where the training stands."""
+        step = self.state.step
+        epoch, lr = step / self.plan.steps_per_epoch, self.train.lr(step - 1)
+        self.hooks.call(
+            moment, Progress(step, self.plan.total, epoch, lr, MappingProxyType(dict(row)), self.views.state)
+        )
 
     def _show(self, begin: float, first: int) -> None:
         """Tell the writer how far it is, four times a second: since `begin`, when `first` steps had been taken."""
@@ -174,6 +187,8 @@ class Training:
             for watcher in self.watchers.values():
                 watcher.observe(row, state.step)
             state.row_step = state.step
+            if self.hooks.wants("after_epoch"):
+                self._tell("after_epoch", row)
             state.saved_step = 0  # a stop may have left a last.pt of this step, but without its row
             if plan.between_epochs(state.step):  # not at an end in mid-epoch: a longer run may go on from there
                 self.train.log.reset()

@@ -129,11 +129,16 @@ def read_weights(path: str) -> Weights:
     else:
         record = Record.open(file)
         state = record.load_checkpoint("best" if "best" in record.checkpoints() else "last")["model"]
+    return Weights(state, state_digest(state))
+
+
+def state_digest(state: Mapping[str, Tensor]) -> str:
+    """SHA-256 (hex) of the names and values of weights."""
     digest = hashlib.sha256()
     for key, value in state.items():
         digest.update(key.encode())
-        digest.update(value.contiguous().numpy().tobytes())
-    return Weights(state, digest.hexdigest())
+        digest.update(value.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
 
 
 def initialise(model: nn.Module, path: str) -> None:

@@ -20,11 +20,12 @@ Build = Callable[[], Any]
 
 def check_data(build: Build) -> None:
     """A data slot: `facts()` without decoding; `load(say)` to pools of images, channels last, and labels or targets."""
-    facts, (train, test) = build().facts(), build().load(lambda text: None)
-    again, _ = build().load(lambda text: None)
+    facts, (train, *held_out) = build().facts(), build().load(lambda text: None)
+    again, *_ = build().load(lambda text: None)
     assert again.digest() == train.digest(), "loading twice gives different data"
-    for pool in filter(None, (train, test)):
+    for pool in (pool.in_memory() for pool in (train, *held_out) if pool is not None):
         kind = facts.get("image_dtype", "uint8")
+        assert isinstance(pool.images, Tensor)
         assert str(pool.images.dtype) == f"torch.{kind}", f"images are {pool.images.dtype}, not {kind}"
         assert pool.images.is_contiguous(), "images are not contiguous"
         assert len(pool.images) == len(pool.targets), "images and targets differ in number"
