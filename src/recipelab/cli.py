@@ -104,6 +104,8 @@ def _add_evaluate(commands: Any) -> None:
     sub.add_argument("overrides", nargs="*", metavar="RUN|KEY=VALUE", help="records; and data=..., data.root=..., ...")
     sub.add_argument("--split", choices=["train", "val", "test", "all"], help="default: val; of other data: all")
     _add_choice_of_weights(sub)
+    tta = "average over views of each image: flip, flip_translate, five_crop, ten_crop, multi_scale"
+    sub.add_argument("--tta", metavar="NAME", help=tta)
     sub.add_argument("--output", metavar="FILE", help="write the result (JSON) there, not into the record")
     sub.set_defaults(command=_evaluate)
 
@@ -208,7 +210,7 @@ def _show(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from recipelab.commands.evaluate import evaluate
 
-    names = ("split", "view", "checkpoint", "ensemble", "output", "config", "config_dir")
+    names = ("split", "view", "checkpoint", "ensemble", "tta", "output", "config", "config_dir")
     evaluate(*options.overrides, **{name: getattr(options, name) for name in names})
     return 0
 

@@ -376,3 +376,38 @@ def test_wrong_requests(words: str, copy: Callable[[str], Path], capsys: Any, he
         assert fragment in said
     assert sorted(here.rglob("*")) == before
     assert Record.open(path).result()["lockbox"]["opened"] == 1
+
+
+def test_test_time_augmentation_averages_the_probabilities_of_both_images(copy: Callable[[str], Path]) -> None:
+    path = copy("seed 0")
+    plain, flipped = (evaluate(path, tta=tta, **FOLDER) for tta in (None, "flip"))
+    assert numbers(plain.metrics) != numbers(flipped.metrics)
+    assert json.loads(flipped.files[0].read_text())["tta"] == "flip"
+    run = load_run(path, config_dir=str(USER_TREE))
+    images, labels = read_split(run, "val")
+    with torch.no_grad():
+        model = run.model(**{key: run.result["headline"][key] for key in ("checkpoint", "view")})
+        mean = sum(model(view).softmax(1) for view in (images, images.flip(-1))) / 2
+    assert flipped.metrics["accuracy"] == pytest.approx(float((mean.argmax(1) == labels).float().mean()))
+    nll = -mean[torch.arange(len(labels)), labels].log().mean()
+    assert flipped.metrics["nll"] == pytest.approx(float(nll), rel=1e-3)
+
+
+def test_an_unknown_test_time_augmentation_is_refused(copy: Callable[[str], Path], capsys: Any) -> None:
+    assert main(["evaluate", str(copy("seed 0")), "--tta", "flp", "--config-dir", str(USER_TREE)]) == 2
+    assert "did you mean: flip" in capsys.readouterr().err
+
+
+def read_split(run: Run, split: str) -> tuple[torch.Tensor, torch.Tensor]:
+    """Normalised images (N, C, H, W) float32 and labels of a split of a run on digits."""
+    from recipelab.augment.normalize import Normalize
+    from recipelab.data.digits import Digits
+    from recipelab.data.splits import split as parts
+
+    data = run.config["data"]
+    options = {key: data[key] for key in ("val_split", "test_split", "split_seed", "limit")}
+    pool = parts(*Digits().load(lambda line: None), **options)[split]
+    facts = run.facts
+    assert facts.mean is not None
+    assert facts.std is not None
+    return Normalize(facts.mean, facts.std, facts.image_size)(pool.images.movedim(-1, 1)), pool.targets

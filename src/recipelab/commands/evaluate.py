@@ -15,8 +15,9 @@ from recipelab.commands.measured import evaluation_table, measured, require_same
 from recipelab.commands.samples import Samples, recorded_digest, samples_for
 from recipelab.commands.trained import Trained, describe_execution, open_all, require_folder, sort_words
 from recipelab.core import atomic
-from recipelab.core.errors import UserError
+from recipelab.core.errors import UserError, did_you_mean
 from recipelab.loop.ensemble import Kind
+from recipelab.loop.tta import VIEWS
 from recipelab.records import results
 from recipelab.records.log import Log
 from recipelab.records.record import Record
@@ -51,6 +52,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     view: str | None = None,
     checkpoint: str | None = None,
     ensemble: Kind | None = None,
+    tta: str | None = None,
     output: str | Path | None = None,
     config: str | None = None,
     config_dir: str | None = None,
@@ -63,6 +65,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     split: of the run's own data, default "val"; of other data a part, default all of it.
     view: a view's name or "all"; default: that of the run's headline. checkpoint: default: that of its headline.
     ensemble: measure the models together too, by the mean of their logits or probabilities.
+    tta: test-time augmentation, the mean of the probabilities over views of each image: flip, flip_translate,
+        five_crop, ten_crop, multi_scale (`recipelab.loop.tta`).
     output: a file to write instead of one in each record. quiet: print nothing.
 
     An evaluation on the run's own test split is counted in its record. Raises UserError.
@@ -70,6 +74,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     paths, overrides = sort_words(words)
     ask = Ask(tuple(overrides), config, config_dir)
     log = Log(quiet=quiet)
+    if tta is not None and tta not in VIEWS:
+        raise UserError(f"--tta {tta}: there is no such{did_you_mean(tta, VIEWS)}\n  choices: {', '.join(VIEWS)}")
     if output is not None:
         require_folder(Path(output))
     members = open_all(paths, ask, checkpoint, log)
@@ -80,15 +86,17 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     opening = [m.run.record for m in members if m.run and recorded_digest(m.run, "test") == samples.sha256]
     keeping = [m.run.record for m in members if m.run] if output is None else opening
     with _locked(keeping):
-        rows = measured(members, samples.pool, view, ensemble)
-        content = _content(rows, samples, members, ensemble)
+        rows = measured(members, samples.pool, view, ensemble, tta)
+        content = {**_content(rows, samples, members, ensemble), "tta": tta}
         name = f"{datetime.now():%Y%m%d-%H%M%S}_{samples.data}_{samples.split}"
         files = [record.keep_evaluation(name, content, opened=record in opening) for record in keeping]
     if output is not None:
         atomic.write_json(Path(output), results.finite(content))
         files = [Path(output)]
     title = f"{samples.split} of {samples.data}: {len(samples.pool):,} samples"
-    log.table(evaluation_table(rows, title + (f", {ensemble} averaged" if ensemble else "")))
+    log.table(
+        evaluation_table(rows, title + (f", {ensemble} averaged" if ensemble else "") + (f", tta={tta}" if tta else ""))
+    )
     for file in files:
         log(f"written: {file}")
     return Evaluation(rows, content["data"], ensemble, files)

@@ -18,15 +18,18 @@ from recipelab.data.pool import Pool
 from recipelab.loop.device import Device, applied
 from recipelab.loop.ensemble import Kind, combine
 from recipelab.loop.evaluate import outputs
+from recipelab.loop.tta import AveragedOverViews
 
 Row = dict[str, Any]
 
 
-def measured(members: Sequence[Trained], pool: Pool, view: str | None, kind: Kind | None) -> list[Row]:
+def measured(
+    members: Sequence[Trained], pool: Pool, view: str | None, kind: Kind | None, tta: str | None = None
+) -> list[Row]:
     """Rows of name, checkpoint, step, view, metrics: every member by view, and after them, with a kind, the ensemble.
 
-    pool: samples with the members' labels. view: as `Trained.chosen_views` takes it. Raises UserError when the members
-    do not have the same views, or have values and no probabilities.
+    pool: samples with the members' labels. view: as `Trained.chosen_views` takes it. tta: as in `outputs_of`. Raises
+    UserError when the members do not have the same views, or have values and no probabilities.
     """
     if kind == "probabilities" and members[0].facts.task == "regression":
         raise UserError("--ensemble probabilities: a regression has none; --ensemble takes the mean of the values")
@@ -35,7 +38,7 @@ def measured(members: Sequence[Trained], pool: Pool, view: str | None, kind: Kin
         raise UserError("--view all: the runs do not have the same views; name one of each: --view NAME")
     rows = []
     for chosen in zip(*views, strict=True):
-        found = [outputs_of(member, name, pool).cpu() for member, name in zip(members, chosen, strict=True)]
+        found = [outputs_of(member, name, pool, tta).cpu() for member, name in zip(members, chosen, strict=True)]
         for member, name, values in zip(members, chosen, found, strict=True):
             metrics = score(values, pool.targets, member)
             rows.append(row(member.name, member.checkpoint, member.step, name, metrics))
@@ -63,11 +66,16 @@ def row(name: str, checkpoint: str, step: int | None, view: str, metrics: Mappin
     return {"name": name, "checkpoint": checkpoint, "step": step, "view": view, "metrics": dict(metrics)}
 
 
-def outputs_of(member: Trained, view: str, pool: Pool) -> Tensor:
-    """(N, K) float32: what a view of a model gives for every sample, executed as the model was."""
+def outputs_of(member: Trained, view: str, pool: Pool, tta: str | None = None) -> Tensor:
+    """(N, K) float32: what a view of a model gives for every sample, executed as the model was.
+
+    tta: test-time augmentation to average over, by a name in `loop.tta.VIEWS`; the outputs are then log-probabilities.
+    """
     with applied(member.execution):
         device = Device(member.execution)
         model = member.model(view, device)
+        if tta is not None:
+            model = AveragedOverViews(model, tta, regression=member.facts.task == "regression")
         loader = EvalLoader(
             place(pool.images, device.torch_device),
             pool.targets.to(device.torch_device),
