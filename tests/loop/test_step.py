@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from recipelab.averaging.bank import Bank
+from averages import ema_bank
 from recipelab.core.batch import Batch, Target
 from recipelab.core.generators import seed_step, step_base
 from recipelab.mix.mixup import Mixup
@@ -184,7 +184,7 @@ def test_train_metrics_are_weighted_by_lambda_under_mixing(make_step, batches):
 
 def test_averages_are_taken_after_the_step(make_step, batches):
     model = network()
-    bank = Bank(model, [0.0])
+    bank = ema_bank(model, 0.0)
     step = make_step(model, bank=bank)
     step(batches(1), 0)
     twin = network()

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from recipelab.averaging.bank import Bank
+from averages import ema_bank
 from recipelab.loop.views import Views
 
 
@@ -18,7 +18,7 @@ def model():
 
 @pytest.fixture
 def views(model):
-    bank = Bank(model, [0.5])
+    bank = ema_bank(model, 0.5)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(1.0)

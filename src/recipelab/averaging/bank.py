@@ -1,66 +1,136 @@
-"""The bank: several exponential moving averages of one model, in one flat buffer.
+"""The bank: all averages of one model, as rows of one flat tensor.
 
-avg <- d avg + (1 - d) w after every optimizer step, from a copy of the initial weights on, over parameters and float
-buffers; integer buffers are copied (timm's ModelEmaV2 averages and truncates them; torch's AveragedModel copies).
-The model's own tensors are never replaced or aliased: an update packs copies of them into one flat fp32 tensor and
-moves all K averages by one lerp, two kernel calls however many tensors the model has.
+Every average is a function of the step: a weight w, by which avg <- lerp(avg, weights, w) after the optimizer step. All
+are known before the first step. The model's own tensors are never replaced or aliased: an update packs copies of them
+into one flat fp32 tensor and moves all rows that have a weight by one lerp, two kernel calls however many tensors the
+model has. A row of weight 0 is not touched, and a step at which all have 0 costs nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
+from recipelab.averaging.packing import Packing
+
+EPOCH_MEAN = "epoch_mean"
+"""The hidden row that the stores after the run are made of."""
+
 
 class Bank:
-    """K averages of `model`, named ema_<decay>.
+    """Averages of `model` by name.
 
-    averages: (K, P) float32, P the number of floats in parameters and float buffers.
+    averages: name -> weights (T,) or (R, T) float64, of the T steps; an average of R rows is the mean of those that
+    have been written. hidden: the same, for rows that are no views. statistics: average running statistics, too.
+    step: updates so far. rows: (all rows, P) float32, or float64 where the model is.
     """
 
-    def __init__(self, model: nn.Module, decays: Sequence[float]) -> None:
-        self.names = [f"ema_{decay}" for decay in decays]
-        self.model = model
-        tensors = model.state_dict()
-        self.keys = [key for key, value in tensors.items() if value.is_floating_point()]
-        self.sources = [tensors[key] for key in self.keys]
-        owned = dict(model.named_buffers(remove_duplicate=False))
-        self.buffers = [
-            (index, model.get_submodule(key.rpartition(".")[0])._buffers, key.rpartition(".")[2])
-            for index, key in enumerate(self.keys)
-            if key in owned
-        ]
-        self.flat = torch.cat([t.detach().float().flatten() for t in self.sources])
-        self.packed = self._views(self.flat)
-        self.averages = self.flat.repeat(len(decays), 1)
-        self.weights = torch.tensor([1.0 - d for d in decays], dtype=torch.float32, device=self.flat.device)[:, None]
-
-    def _views(self, flat: Tensor) -> list[Tensor]:
-        """Pieces of a (P,) tensor, each with the shape of its source."""
-        pieces = flat.split([t.numel() for t in self.sources])
-        return [piece.view(t.shape) for piece, t in zip(pieces, self.sources, strict=True)]
+    def __init__(
+        self,
+        model: nn.Module,
+        averages: Mapping[str, np.ndarray],
+        *,
+        hidden: Mapping[str, np.ndarray] | None = None,
+        statistics: bool = True,
+    ) -> None:
+        self.names, self.model, self.step = list(averages), model, 0
+        self.packing = Packing(model, statistics=statistics)
+        given = {name: np.atleast_2d(weights) for name, weights in {**averages, **(hidden or {})}.items()}
+        owners = [name for name, weights in given.items() for _ in weights]
+        if not given:
+            raise ValueError("a bank needs at least one average")
+        weights = np.concatenate(list(given.values()))
+        order = np.argsort(-(weights > 0).sum(1), kind="stable")  # those that always move side by side: one call
+        self.places = {name: [i for i, row in enumerate(order) if owners[row] == name] for name in given}
+        self.active = np.ascontiguousarray(weights[order].T > 0)
+        self.first = np.where(self.active.any(0), self.active.argmax(0), len(self.active))
+        for name, places in self.places.items():
+            self.places[name] = sorted(places, key=lambda place: int(order[place]))
+        self.rows = self.packing.new(len(order))
+        self.flat = self.packing.new(1)[0]
+        self.packed = self.packing.pieces(self.flat)
+        table = np.ascontiguousarray(weights[order].T)[:, :, None]
+        self.weights = torch.from_numpy(table).to(self.flat.device, self.flat.dtype)
+        self._moves: dict[bytes, list[tuple[slice, Tensor]]] = {}
 
     @torch.no_grad()
     def update(self) -> None:
-        """Move every average towards the model's present weights."""
-        for index, buffers, name in self.buffers:  # a module may have put a new tensor in a buffer's place
-            self.sources[index] = buffers[name]
-        torch._foreach_copy_(self.packed, self.sources)
-        self.averages.lerp_(self.flat, self.weights)
+        """Take the weights of the step just done into every average."""
+        step = self.step
+        pattern = self.active[step].tobytes()
+        moves = self._moves.get(pattern)
+        if moves is None:
+            moves = self._moves[pattern] = [(run, self.rows[run]) for run in _runs(self.active[step])]
+        if moves:
+            torch._foreach_copy_(self.packed, self.packing.sources())
+            weights = self.weights[step]
+            for run, rows in moves:
+                rows.lerp_(self.flat, weights[run])
+        self.step = step + 1
+
+    @torch.no_grad()
+    def average(self, name: str) -> Tensor:
+        """(P,): an average or a hidden row as it stands; a view of the bank, or new where it has several rows."""
+        places = self.places[name]
+        if len(places) == 1:
+            return self.rows[places[0]]
+        written = [place for place in places if self.first[place] < self.step] or places[:1]
+        total = self.rows[written[0]].clone()
+        for place in written[1:]:
+            total += self.rows[place]
+        return total / len(written)
+
+    def tensors(self, name: str) -> dict[str, Tensor]:
+        """The averaged tensors of a view by name; whatever else a model has is the model's own."""
+        return self.packing.named(self.average(name))
+
+    def epoch_mean(self) -> dict[str, Tensor]:
+        """The mean of the weights since the epoch's start: parameters and float buffers, new tensors on the CPU.
+
+        Statistics that are not averaged, and all other float buffers, are the model's own.
+        """
+        own = {key: value for key, value in self.model.state_dict().items() if value.is_floating_point()}
+        return {k: v.detach().cpu().clone() for k, v in {**own, **self.tensors(EPOCH_MEAN)}.items()}
 
     @torch.no_grad()
     def copy_into(self, name: str, twin: nn.Module) -> None:
-        """Load average `name` into `twin`, a copy of the model that already holds its integer buffers."""
+        """Load average `name` into `twin`, a copy of the model that already holds all that is not averaged."""
         target = twin.state_dict()
-        row = self.averages[self.names.index(name)]
-        for key, piece in zip(self.keys, self._views(row), strict=True):
-            target[key].copy_(piece)
+        found = self.tensors(name)
+        assert found.keys() <= target.keys(), f"the twin has no {sorted(found.keys() - target.keys())[:3]}"
+        for key, piece in found.items():
+            own = target[key]
+            (torch.view_as_real(own) if own.is_complex() else own).copy_(piece)
+
+    def norms(self) -> dict[str, Tensor]:
+        """L2 norms of each average's parameters and of its distance to the model's, 0-dim on the device."""
+        raw = self.packing.new(1)[0][: self.packing.parameters].float()
+        found = {}
+        for name in self.names:
+            average = self.average(name)[: self.packing.parameters].float()
+            found[f"{name}_weight_norm"] = average.norm()
+            found[f"{name}_distance"] = (average - raw).norm()
+        return found
+
+    def state(self) -> dict[str, Any]:
+        """What going on needs, on the CPU: every row under its name, hidden ones too, and the updates so far."""
+        rows = self.rows.cpu().clone()
+        return {"step": self.step, "rows": {name: [rows[i] for i in places] for name, places in self.places.items()}}
 
     @torch.no_grad()
-    def load_state(self, views: Mapping[str, Mapping[str, Tensor]]) -> None:
-        """Go on from the views of a checkpoint: {"ema_0.999": state_dict, ...}."""
-        for index, name in enumerate(self.names):
-            for key, piece in zip(self.keys, self._views(self.averages[index]), strict=True):
-                piece.copy_(views[name][key])
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        for name, places in self.places.items():
+            for place, row in zip(places, state["rows"][name], strict=True):
+                self.rows[place].copy_(row)
+        self.step = state["step"]
+
+
+def _runs(active: np.ndarray) -> list[slice]:
+    """The rows at which `active`, (R,) bool, as slices of neighbours."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(np.int8)))
+    return [slice(int(begin), int(end)) for begin, end in edges.reshape(-1, 2)]

@@ -12,13 +12,16 @@ from torch import Tensor, nn
 from recipelab.augment.normalize import Normalize
 from recipelab.augment.resize import Resized
 from recipelab.augment.resizing import ProgressiveResizing
-from recipelab.averaging.bank import Bank
+from recipelab.averaging.bank import EPOCH_MEAN, Bank
+from recipelab.averaging.clock import Clock
+from recipelab.averaging.epoch_mean import EpochMean
 from recipelab.commands.debug import STEPS
 from recipelab.commands.groups import build_optimizer
 from recipelab.commands.job import Job
 from recipelab.commands.look import tried_smallest
 from recipelab.commands.task import make_metrics, refuse_unknown
-from recipelab.config.check import Given, Recipe, view_names
+from recipelab.config.averages import named_averages, view_names
+from recipelab.config.check import Given, Recipe
 from recipelab.core.errors import UserError
 from recipelab.core.facts import Facts
 from recipelab.core.generators import hash32, step_base
@@ -90,7 +93,7 @@ def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
         plan = plan.shortened(STEPS[trainer.debug])
     model, report = build_model(job, device)
     freezing = freeze(model, recipe, plan)
-    bank = Bank(model, recipe.averaging.decays) if recipe.averaging else None
+    bank = build_bank(model, recipe, plan)
     epochs, evaluation = _loaders(job, device)
     names, score = SCORES[job.facts.task]
     mix = recipe.slots["mix"].build() if "mix" in recipe.slots else None
@@ -205,6 +208,20 @@ def build_model(job: Job, device: Device) -> tuple[nn.Module, Report | None]:
     if job.execution.sync_batchnorm:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return device.place(model), report
+
+
+def build_bank(model: nn.Module, recipe: Recipe, plan: Plan) -> Bank | None:
+    """The recipe's averages of a model, each with its weight at every step; None without an averaging section.
+
+    Raises UserError for a half-life or window of less than a step.
+    """
+    section = recipe.averaging
+    if section is None:
+        return None
+    clock = Clock(plan.timeline, plan.done())
+    weights = {name: named.build().weights(clock) for name, named in named_averages(section).items()}
+    hidden = {EPOCH_MEAN: EpochMean().weights(clock)} if section.store else {}
+    return Bank(model, weights, hidden=hidden, statistics=section.buffers == "average")
 
 
 def freeze(model: nn.Module, recipe: Recipe, plan: Plan) -> Freezing | None:

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
 from typing import Any
 
+from recipelab.config.averages import check_averaging, view_names
 from recipelab.config.compose import Composed
 from recipelab.config.objects import Objects, hollow, refuse_hollow
 from recipelab.config.overrides import PRESETS, TOP_KEYS
@@ -195,11 +196,6 @@ def _check_resizing(resizing: Resizing | None) -> None:
         )
 
 
-def view_names(averaging: Averaging | None) -> list[str]:
-    """The views of a recipe: the raw weights, then ema_<decay> for each average."""
-    return ["raw", *(f"ema_{decay}" for decay in (averaging.decays if averaging else []))]
-
-
 def _section(name: str, node: Any) -> Any:
     if name in OPTIONAL_SECTIONS and not node:
         return None
@@ -323,9 +319,8 @@ def _cross_check(run: Run, trainer: Trainer, averaging: Averaging | None, data: 
     _check_folds(data)
     if trainer.init_from and (model.weights or model.pretrained):
         raise UserError("trainer.init_from and the model's own weights both say what to start from: give one of them")
+    check_averaging(averaging)
     views = view_names(averaging)
-    if len(set(views)) < len(views):
-        raise UserError(f"averaging.decays={averaging.decays if averaging else []}: every decay can be given only once")
     if run.select_view not in views:
         hint = did_you_mean(run.select_view, views)
         raise UserError(f"select_view={run.select_view}: the views of this recipe are {', '.join(views)}{hint}")

@@ -133,10 +133,40 @@ class Model:
 
 @dataclass(frozen=True, kw_only=True)
 class Averaging:
-    """Exponential moving averages of the weights, carried beside the training (never fed back)."""
+    """Averages of the weights, carried beside the training and never fed back; see docs/averaging.md.
 
-    decays: Annotated[list[Annotated[float, Ge(0), Lt(1)]], MinLen(1)] = field(default_factory=lambda: [0.9995])
-    """One average a decay: avg <- d avg + (1 - d) w after every optimizer step, starting as a copy of w."""
+    `decays`, `decay`, `half_life` and `window` are short forms of `averages`; all that are given are tracked, and
+    without any there is one moving average of decay 0.9995.
+    """
+
+    decays: Annotated[list[Annotated[float, Ge(0), Lt(1)]], MinLen(1)] | None = None
+    """Exponential moving averages, one a decay: avg <- d avg + (1 - d) w after every optimizer step; ema_0.999."""
+    decay: Annotated[float, Ge(0), Lt(1)] | None = None
+    """The same for one decay."""
+    half_life: str | Annotated[list[str], MinLen(1)] | None = None
+    """Moving averages by the duration after which a weight counts half as much: 2ep, 500st, 3%; ema_half_life_2ep."""
+    window: str | Annotated[list[str], MinLen(1)] | None = None
+    """Moving averages by the length of an even average of the same mass, 1 / (1 - d): ema_window_10ep."""
+    averages: dict[str, dict[str, Any]] | None = None
+    """The long form, name: {kind: ema, swa or last_k, and its options}; {} tracks none and leaves the stores alone."""
+    start: str = "0ep"
+    """Moving averages are copies of the weights until then."""
+    warmup: Literal["none", "timm", "tf"] = "none"
+    """Bound on the decay of the t-th update: timm 1 - (1 + t)^(-2/3), tf (1 + t) / (10 + t)."""
+    debias: bool = False
+    """Bias correction: only weights since the start count, (1 - d) / (1 - d^t), and not the initial copy."""
+    interval: Count = 1
+    """Steps from one update of a moving average to the next; a decay is one of an update."""
+    buffers: Literal["average", "copy", "recompute"] = "average"
+    """Running statistics of averages: averaged, the model's own, or computed anew from training batches."""
+    recompute_batches: Count = 200
+    """Batches of an augmented epoch that `recompute` reads for each evaluation of an average (200: fvcore's)."""
+    evaluate_every: str | None = None
+    """How often averages are evaluated, and the end of the training; null: whenever the raw weights are."""
+    store: bool = True
+    """Keep the mean weights of each epoch in the record, to make other averages of after the run."""
+    store_limit: str = "2GB"
+    """Bound on their size on disk (500MB, 2GB); beyond it only every k-th epoch is kept."""
 
 
 @dataclass(frozen=True, kw_only=True)

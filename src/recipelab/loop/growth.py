@@ -96,6 +96,10 @@ class GrowingPlan(Plan):
         whole = self.starts[-1]
         return np.array([self._reached(step) // (self.batch_size * self.accumulate) for step in range(whole)])
 
+    def done(self) -> np.ndarray:
+        """Base steps that are done after each real step, (total,) int64."""
+        return np.append(self.base_steps()[1:], len(self.sizes) * self.steps_per_epoch)[: self.total]
+
     def lr_scale(self) -> np.ndarray:
         """What the batch size adds to the schedule's factors in each epoch, (epochs,) float64."""
         return (np.array(self.sizes) / self.batch_size) ** SCALES[self.lr]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
+import numpy as np
+
 from recipelab.core.durations import Timeline
 
 
@@ -75,6 +77,10 @@ class Plan:
         periods = (self.steps_per_epoch, self.evaluate_every, self.checkpoint_every)
         later = [min((step // period + 1) * period, self.total) for period in periods]
         return min([*later, *(kept for kept in self.keep if kept > step)])
+
+    def done(self) -> np.ndarray:
+        """Steps of the timeline that are done after each step, (total,) int64."""
+        return np.arange(1, self.total + 1)
 
     def position(self, step: int) -> int:
         """Position in its epoch's order of the first sample of the step after `step` steps."""

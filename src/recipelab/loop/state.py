@@ -35,6 +35,7 @@ def to_checkpoint(state: State, train: TrainStep, views: Views, identity: Mappin
         "step": state.step,
         "model": weights.pop("raw"),
         "views": weights,
+        "bank": views.bank.state() if views.bank is not None else None,
         "optimizer": train.optimizer.state_dict(),
         "scaler": train.device.scaler.state_dict() if train.device.scaler is not None else None,
         "state": asdict(state),
@@ -47,7 +48,7 @@ def from_checkpoint(checkpoint: Mapping[str, Any], train: TrainStep, views: View
     """Put the training where the checkpoint left it. The learning rate comes from the plan, not from the optimizer."""
     views.model.load_state_dict(checkpoint["model"])
     if views.bank is not None:
-        views.bank.load_state(checkpoint["views"])
+        views.bank.load_state(checkpoint["bank"])
     train.optimizer.load_state_dict(checkpoint["optimizer"])
     if train.device.scaler is not None and checkpoint["scaler"] is not None:
         train.device.scaler.load_state_dict(checkpoint["scaler"])

@@ -59,12 +59,9 @@ class Views:
 
     def norms(self) -> dict[str, float]:
         """L2 norm of the parameters, of each average's, and of its distance to them; read from the device at once."""
-        raw = _flat(self.model)
-        values = {"weight_norm": raw.norm()}
-        for name in self.names[1:]:
-            average = _flat(self.load(name))
-            values[f"{name}_weight_norm"] = average.norm()
-            values[f"{name}_distance"] = (average - raw).norm()
+        values = {"weight_norm": _flat(self.model).norm()}
+        if self.bank is not None:
+            values.update(self.bank.norms())
         return dict(zip(values, torch.stack(list(values.values())).tolist(), strict=True))
 
 

@@ -1,0 +1,69 @@
+"""Which of a model's tensors are averaged, and how they lie one after the other in one flat tensor.
+
+All float parameters, each once, and, when asked for, running statistics: buffers named running_mean or running_var, as
+normalisation layers call them. No other buffer: the mean of two masks of -inf is NaN, and the vectors that spectral
+normalisation iterates belong to one weight (averaged, they have blown up evaluations elsewhere). Those are copied.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+STATISTICS = ("running_mean", "running_var")
+
+
+class Packing:
+    """The averaged tensors of `model`, parameters first.
+
+    keys: their names, as in state_dict; another name of the same tensor is in `aliases`. size: numbers in all;
+    parameters: of these, those in parameters. dtype: float32, or float64 when one of them is.
+    """
+
+    def __init__(self, model: nn.Module, *, statistics: bool) -> None:
+        self.model = model
+        parameters = _owned(model, "_parameters", dict(model.named_parameters(remove_duplicate=False)))
+        buffers = dict(model.named_buffers(remove_duplicate=False)) if statistics else {}
+        running = {key: value for key, value in buffers.items() if key.rpartition(".")[2] in STATISTICS}
+        owned = {**parameters, **_owned(model, "_buffers", running)}
+        first: dict[int, str] = {}
+        self.aliases = {key: first.setdefault(id(home[name]), key) for key, (home, name) in owned.items()}
+        self.homes = {key: owned[key] for key in first.values()}
+        self.keys = list(self.homes)
+        self.shapes = [source.shape for source in self.sources()]
+        sizes = [shape.numel() for shape in self.shapes]
+        self.size = sum(sizes)
+        self.parameters = sum(n for key, n in zip(self.keys, sizes, strict=True) if key in parameters)
+        dtypes = [source.dtype for source in self.sources()]
+        self.dtype = torch.float64 if torch.float64 in dtypes else torch.float32
+
+    def sources(self) -> list[Tensor]:
+        """The model's own tensors now: a module may have put a new one in a buffer's or parameter's place."""
+        found = [home[name] for home, name in self.homes.values()]
+        return [torch.view_as_real(t.detach()) if t.is_complex() else t for t in found]
+
+    def new(self, rows: int) -> Tensor:
+        """(rows, size): so many copies of the present weights."""
+        flat = torch.cat([t.detach().to(self.dtype).flatten() for t in self.sources()])
+        return flat.repeat(rows, 1)
+
+    def pieces(self, flat: Tensor) -> list[Tensor]:
+        """Views of a (size,) tensor, each with the shape of its source."""
+        parts = flat.split([shape.numel() for shape in self.shapes])
+        return [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+    def named(self, flat: Tensor) -> dict[str, Tensor]:
+        """The pieces of a (size,) tensor by name, under every name that they have."""
+        pieces = dict(zip(self.keys, self.pieces(flat), strict=True))
+        return {key: pieces[first] for key, first in self.aliases.items()}
+
+
+def _owned(model: nn.Module, kind: str, tensors: Mapping[str, Tensor]) -> dict[str, tuple[dict[str, Tensor], str]]:
+    """Where each float tensor is kept: the dict of its module, and its name in it."""
+    return {
+        key: (getattr(model.get_submodule(key.rpartition(".")[0]), kind), key.rpartition(".")[2])
+        for key, value in tensors.items()
+        if value.is_floating_point() or value.is_complex()
+    }
