@@ -39,7 +39,8 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def assert_same(a: Path, b: Path, checkpoints: tuple[str, ...] = ("last", "best")) -> None:
     """Two records of the same training: checkpoints (weights, optimizer, views, state), metrics, results."""
-    for name in checkpoints:
+    averages = {path.stem for record in (a, b) for path in (record / "checkpoints").glob("best_*.pt")}
+    for name in (*checkpoints, *sorted(averages)):
         assert different(load(a, name), load(b, name), name) == []
     rows_a, rows_b = table(a), table(b)
     assert [list(row) for row in rows_a] == [list(row) for row in rows_b]

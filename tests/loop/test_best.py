@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from recipelab.loop.fit import Best
+from recipelab.loop.best import Best
 
 
 def offered(best, *rows):

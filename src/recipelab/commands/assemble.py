@@ -12,15 +12,13 @@ from torch import Tensor, nn
 from recipelab.augment.normalize import Normalize
 from recipelab.augment.resize import Resized
 from recipelab.augment.resizing import ProgressiveResizing
-from recipelab.averaging.bank import EPOCH_MEAN, Bank
-from recipelab.averaging.clock import Clock
-from recipelab.averaging.epoch_mean import EpochMean
+from recipelab.commands.averages import build_bank, recomputing
 from recipelab.commands.debug import STEPS
 from recipelab.commands.groups import build_optimizer
 from recipelab.commands.job import Job
 from recipelab.commands.look import tried_smallest
 from recipelab.commands.task import make_metrics, refuse_unknown
-from recipelab.config.averages import named_averages, view_names
+from recipelab.config.averages import view_names
 from recipelab.config.check import Given, Recipe
 from recipelab.core.errors import UserError
 from recipelab.core.facts import Facts
@@ -85,7 +83,8 @@ def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
     """Build model, optimizer, schedule, loaders, averages. Raises UserError for what only building can tell."""
     recipe, trainer = job.recipe, job.recipe.trainer
     device = Device(job.execution, ranks)
-    plan = make_plan(trainer, len(job.pools["train"]), job.execution.processes)
+    every = recipe.averaging.evaluate_every if recipe.averaging else None
+    plan = make_plan(trainer, len(job.pools["train"]), job.execution.processes, every)
     plan = grown(plan, recipe.batch_schedule, trainer.epochs) if recipe.batch_schedule else plan
     _refuse_uneven(plan, trainer.on_out_of_memory, job.execution.processes)
     schedule = along(plan, recipe.slots["scheduler"].build(plan.timeline))
@@ -130,7 +129,12 @@ def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
         device=device,
         plan=plan,
         step=step,
-        views=Views(model, bank, getattr(optimizer, "evaluation_weights", None)),
+        views=Views(
+            model,
+            bank,
+            getattr(optimizer, "evaluation_weights", None),
+            recomputing(recipe, model, epochs, device=device, seed=job.seed, stop=stop),
+        ),
         epochs=epochs,
         evaluation=evaluation,
         summary=summary(model, job.facts.image_size, job.facts.input_channels),
@@ -208,20 +212,6 @@ def build_model(job: Job, device: Device) -> tuple[nn.Module, Report | None]:
     if job.execution.sync_batchnorm:
         model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
     return device.place(model), report
-
-
-def build_bank(model: nn.Module, recipe: Recipe, plan: Plan) -> Bank | None:
-    """The recipe's averages of a model, each with its weight at every step; None without an averaging section.
-
-    Raises UserError for a half-life or window of less than a step.
-    """
-    section = recipe.averaging
-    if section is None:
-        return None
-    clock = Clock(plan.timeline, plan.done())
-    weights = {name: named.build().weights(clock) for name, named in named_averages(section).items()}
-    hidden = {EPOCH_MEAN: EpochMean().weights(clock)} if section.store else {}
-    return Bank(model, weights, hidden=hidden, statistics=section.buffers == "average")
 
 
 def freeze(model: nn.Module, recipe: Recipe, plan: Plan) -> Freezing | None:

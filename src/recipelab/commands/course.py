@@ -10,8 +10,10 @@ from typing import Any
 from recipelab.commands.assemble import Parts
 from recipelab.commands.job import Job
 from recipelab.commands.task import lower_is_better
+from recipelab.config.averages import view_names
 from recipelab.core.facts import Facts
-from recipelab.loop.fit import Best, Training, Writer
+from recipelab.loop.best import Best, Bests, bests_of, kept_views
+from recipelab.loop.fit import Training, Writer
 from recipelab.loop.lockbox import open_lockbox
 from recipelab.loop.state import State
 from recipelab.metrics.catalogue import TIE_BREAKER
@@ -37,19 +39,20 @@ def plain_facts(facts: Facts) -> dict[str, Any]:
     return {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(facts).items()}
 
 
-def new_best(job: Job) -> Best:
-    """No evaluation yet, of the metric and view that the recipe selects by."""
+def new_bests(job: Job) -> dict[str, Best]:
+    """No evaluation yet of any view, by the metric that the recipe selects by."""
     metric = job.recipe.run.select_metric
     lower = lower_is_better(job.recipe, metric)
-    return Best(metric, job.recipe.run.select_view, lower=lower, tie_metric=TIE_BREAKER[job.facts.task])
+    return bests_of(view_names(job.recipe.averaging), metric, lower=lower, tie_metric=TIE_BREAKER[job.facts.task])
 
 
 def chosen(job: Job, found: Mapping[str, Any]) -> str:
     """The checkpoint that the headline is read from: as selected, or the last where no evaluation was a best."""
-    return job.recipe.run.select if job.recipe.run.select in found["val"] else "last"
+    run = job.recipe.run
+    return run.select if run.select_view in found["val"].get(run.select, {}) else "last"
 
 
-def training(parts: Parts, state: State, best: Best, writer: Writer, course: Course) -> Training:
+def training(parts: Parts, state: State, bests: Bests, writer: Writer, course: Course) -> Training:
     """The training of assembled parts, from where `state` stands."""
     return Training(
         plan=parts.plan,
@@ -59,7 +62,7 @@ def training(parts: Parts, state: State, best: Best, writer: Writer, course: Cou
         loader=parts.epochs,
         validate=lambda twin: parts.measure(twin, "val"),
         writer=writer,
-        best=best,
+        bests=bests,
         stop=parts.stop,
         hooks=parts.hooks,
         identity={"facts": course.facts, **course.identity},
@@ -76,8 +79,8 @@ def to_the_end(parts: Parts, run: Callable[[], bool]) -> bool:
 
 def lockbox(job: Job, parts: Parts, record: Record) -> dict[str, Any] | None:
     """Last and best, every view, on every split that may be opened; None when stopped on the way."""
-    checkpoints = {name: record.load_checkpoint(name) for name in CHECKPOINTS if name in record.checkpoints()}
-    weights = {name: {"raw": content["model"], **content["views"]} for name, content in checkpoints.items()}
-    steps = {name: content["step"] for name, content in checkpoints.items()}
+    kept = {name: kept_views(record, name) for name in CHECKPOINTS if name in record.checkpoints()}
+    weights = {name: views for name, (views, _) in kept.items()}
+    steps = {name: step for name, (_, step) in kept.items()}
     splits = ["train", "val", *(["test"] if job.recipe.run.lockbox == "end" else [])]
     return open_lockbox(weights, steps, parts.views.load_state, parts.measure, splits)

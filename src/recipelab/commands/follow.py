@@ -10,7 +10,7 @@ from typing import Any
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import assemble, compile_model
-from recipelab.commands.course import Course, chosen, lockbox, new_best, to_the_end, training
+from recipelab.commands.course import Course, chosen, lockbox, new_bests, to_the_end, training
 from recipelab.commands.job import prepare
 from recipelab.commands.plots import plot_results
 from recipelab.core.errors import Interrupted, RunError, UserError
@@ -80,11 +80,11 @@ def follow(ranks: Ranks, stop: StopRequest) -> Path:
         parts = assemble(job, ranks.agreed(stop), ranks)
         compile_model(job, parts)
         course: Course = ranks.tell()
-        best = new_best(job)
+        bests = new_bests(job)
         state = State()
         if job.resumed:
-            state = job.resumed.restore(parts.step, parts.views, best, parts.plan, course.identity)
-        done = to_the_end(parts, training(parts, state, best, Silent(), course).run)
+            state = job.resumed.restore(parts.step, parts.views, bests, parts.plan, course.identity)
+        done = to_the_end(parts, training(parts, state, bests, Silent(), course).run)
         record = Record.open(course.path)
         found = lockbox(job, parts, record) if done else None
         if found is None or plot_results(job, parts, record, chosen(job, found), found) is None:

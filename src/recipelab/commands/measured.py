@@ -41,7 +41,7 @@ def measured(
         found = [outputs_of(member, name, pool, tta).cpu() for member, name in zip(members, chosen, strict=True)]
         for member, name, values in zip(members, chosen, found, strict=True):
             metrics = score(values, pool.targets, member)
-            rows.append(row(member.name, member.checkpoint, member.step, name, metrics))
+            rows.append(row(member.name, member.checkpoint, member.steps.get(name), name, metrics))
         if kind:
             together = score(combine(found, kind), pool.targets, members[0])
             checkpoint, name = (_common([m.checkpoint for m in members]), _common(list(chosen)))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from recipelab.commands.assemble import Parts
 from recipelab.commands.job import Job
+from recipelab.loop.best import kept_views
 from recipelab.metrics.meters import Metrics
 from recipelab.metrics.outcome import Confusion, Pairs
 from recipelab.records.record import Record
@@ -21,8 +22,8 @@ def plot_results(job: Job, parts: Parts, record: Record, checkpoint: str, opened
     wanted = {"none": (), "val": ("val",), "all": tuple(opened)}[job.recipe.run.result_plot]
     if not wanted:
         return []
-    view, content = job.recipe.run.select_view, record.load_checkpoint(checkpoint)
-    weights = {"raw": content["model"], **content["views"]}[view]
+    view = job.recipe.run.select_view
+    weights = kept_views(record, checkpoint)[0][view]
     drawn = []
     for split in wanted:
         device = parts.device.torch_device

@@ -14,8 +14,8 @@ from recipelab.config.overrides import PRESETS
 from recipelab.config.schema import Trainer
 from recipelab.config.signature import Schema, fill, schema_of
 from recipelab.core.errors import UserError
+from recipelab.loop.best import Bests, checkpoint_of
 from recipelab.loop.device import process_count
-from recipelab.loop.fit import Best
 from recipelab.loop.plan import Plan
 from recipelab.loop.state import State, from_checkpoint
 from recipelab.loop.step import TrainStep
@@ -52,7 +52,7 @@ class Resumed:
         initial = self.record.environment().get("initial_weights")
         return {**recorded, **({"init": initial} if initial else {})}
 
-    def restore(self, train: TrainStep, views: Views, best: Best, plan: Plan, identity: Mapping[str, str]) -> State:
+    def restore(self, train: TrainStep, views: Views, bests: Bests, plan: Plan, identity: Mapping[str, str]) -> State:
         """Put the training where the record's last checkpoint left it, the rows up to `row_step` count."""
         recorded = self.record.result().get("fingerprint")
         if recorded != identity["fingerprint"]:
@@ -60,7 +60,7 @@ class Resumed:
         if "last" not in self.record.checkpoints():
             return State()
         try:
-            state = self._from_checkpoints(train, views, best, identity)
+            state = self._from_checkpoints(train, views, bests, identity)
         except (AttributeError, IndexError, KeyError, RuntimeError, TypeError, ValueError) as error:
             raise UserError(
                 f"{self.record.path}: the checkpoints are not of this recipe, or damaged ({type(error).__name__}: "
@@ -70,11 +70,13 @@ class Resumed:
             raise UserError(f"{self.record.path} has taken {state.step} steps, more than the {plan.total} asked for")
         return state
 
-    def _from_checkpoints(self, train: TrainStep, views: Views, best: Best, identity: Mapping[str, str]) -> State:
+    def _from_checkpoints(self, train: TrainStep, views: Views, bests: Bests, identity: Mapping[str, str]) -> State:
         """Put weights, optimizer and the best so far where they stood; anything may be raised by what is not ours."""
         state = from_checkpoint(self.record.load_checkpoint("last"), train, views)
-        if "best" in self.record.checkpoints():
-            kept = self.record.load_checkpoint("best")
+        for view, best in bests.items():
+            if checkpoint_of(view) not in self.record.checkpoints():
+                continue
+            kept = self.record.load_checkpoint(checkpoint_of(view))
             found, same = kept["best"], all(kept[key] == identity[key] for key in identity)
             if found["step"] <= state.step or same:  # else it is of a course that is not taken again: forget it
                 best.step, best.value, best.tie = found["step"], found["value"], found["tie"]

@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from recipelab.commands.assemble import Parts
+from recipelab.commands.averages import averages_lines
 from recipelab.commands.job import Job
 from recipelab.core.facts import Facts
 from recipelab.loggers.guard import Guarded
@@ -132,6 +133,9 @@ def say_opening(say: Callable[[str], None], job: Job, parts: Parts) -> None:
     processes = job.execution.processes
     shared = f" ({processes} processes)" if processes > 1 else ""
     say(f"training: {epochs_of(plan)} epochs, {plan.total:,} steps of {effective} samples{shared}")
+    if parts.views.bank is not None:
+        for line in averages_lines(job.recipe, plan, parts.views.bank):
+            say(line)
     say(f"execution: {execution_line(job.execution)}")
     say(f"seed: {job.seed}")
 

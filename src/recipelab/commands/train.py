@@ -14,7 +14,7 @@ from typing import Any
 from recipelab.commands.ask import Ask, ask_with_objects
 from recipelab.commands.assemble import Parts, assemble, compile_model
 from recipelab.commands.company import company
-from recipelab.commands.course import Course, chosen, lockbox, new_best, plain_facts, to_the_end, training
+from recipelab.commands.course import Course, chosen, lockbox, new_bests, plain_facts, to_the_end, training
 from recipelab.commands.debug import profiled
 from recipelab.commands.follow import follow
 from recipelab.commands.groups import groups_table
@@ -25,9 +25,9 @@ from recipelab.config.identity import fingerprint_hash
 from recipelab.config.objects import objects_in
 from recipelab.core.errors import Interrupted, RunError, UserError
 from recipelab.loggers.guard import Guarded
+from recipelab.loop.best import Bests
 from recipelab.loop.cluster import Place, detect
 from recipelab.loop.device import applied, fingerprint
-from recipelab.loop.fit import Best
 from recipelab.loop.hooks import Hooks
 from recipelab.loop.load_run import Run, load_run
 from recipelab.loop.ranks import joined
@@ -120,7 +120,7 @@ class Start:
     """
 
     state: State
-    best: Best
+    bests: Bests
     environment: dict[str, Any]
     execution: dict[str, Any]
     identity: dict[str, str]
@@ -131,11 +131,11 @@ def _start(job: Job, parts: Parts) -> Start:
     environment = describe()
     execution = fingerprint(job.execution, environment, parts.step.optimizer.defaults.get("fused"))
     identity = {"recipe_hash": job.recipe_hash, "fingerprint": fingerprint_hash(execution)}
-    best, state = new_best(job), State()
+    bests, state = new_bests(job), State()
     if job.resumed:
-        state = job.resumed.restore(parts.step, parts.views, best, parts.plan, identity)
+        state = job.resumed.restore(parts.step, parts.views, bests, parts.plan, identity)
         job.resumed.record.metrics.truncate(state.row_step)
-    return Start(state, best, environment, execution, identity)
+    return Start(state, bests, environment, execution, identity)
 
 
 def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: str) -> dict[str, Any]:
@@ -158,7 +158,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
     ):
         course = Course(record.path, start.identity, plain_facts(job.facts))
         parts.device.ranks.tell(course)
-        run = training(parts, start.state, start.best, screen, course)
+        run = training(parts, start.state, start.bests, screen, course)
         if parts.step.back_off is not None:
             parts.step.back_off.say = log
         profile = job.recipe.trainer.debug == "profile"

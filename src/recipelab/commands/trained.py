@@ -42,8 +42,9 @@ FIXED_DATA = (
 class Trained:
     """A model with weights.
 
-    name: for tables. recipe: with the facts that the model was built with. checkpoint, step: where the weights are
-    from. views: name -> weights, on the CPU. run: the record, or job: a recipe with its data; the other is None.
+    name: for tables. recipe: with the facts that the model was built with. checkpoint: where the weights are from.
+    views: name -> weights, on the CPU; steps: the step of each, where it is known. run: the record, or job: a recipe
+    with its data; the other is None.
     """
 
     name: str
@@ -51,7 +52,7 @@ class Trained:
     facts: Facts
     execution: Execution
     checkpoint: str
-    step: int | None
+    steps: Mapping[str, int]
     views: Mapping[str, Mapping[str, Tensor]]
     run: Run | None = None
     job: Job | None = None
@@ -101,14 +102,14 @@ def _from_run(run: Run, ask: Ask, checkpoint: str | None, say: Callable[[str], N
     facts = run.facts
     kept = run.record.checkpoints()
     name = checkpoint or (recipe.run.select if recipe.run.select in kept else "last")
-    views, step = run.weights(name)
+    views, steps = run.weights(name)
     return Trained(
         name=run.path.resolve().name,
         recipe=recipe.with_facts(facts),
         facts=facts,
         execution=_execution(recipe, run, ask, facts, say),
         checkpoint=name,
-        step=step,
+        steps=steps,
         views=views,
         run=run,
     )
@@ -162,7 +163,7 @@ def _from_recipe(ask: Ask, checkpoint: str | None, say: Callable[[str], None]) -
         facts=job.facts,
         execution=job.execution,
         checkpoint="initial",
-        step=None,
+        steps={},
         views={"raw": {key: value.cpu() for key, value in weights.items()}},
         job=job,
     )

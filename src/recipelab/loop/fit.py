@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from itertools import islice
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from typing import Any, Protocol
 
 from recipelab.core.batch import Batch
 from recipelab.core.errors import RunError
+from recipelab.loop.best import Bests, checkpoint_of
 from recipelab.loop.hooks import Hooks, Progress
 from recipelab.loop.plan import Plan
 from recipelab.loop.ranks import Stop
@@ -58,34 +58,6 @@ class Writer(Protocol):
 
 
 @dataclass
-class Best:
-    """The best evaluation so far, by one metric of one view; equal values are told apart by another metric.
-
-    lower: whether a lower value is better. tie_metric: lower is better, as of the NLL.
-    step: when it was, 0 before the first. value, tie: of the watched view then.
-    """
-
-    metric: str
-    view: str = "raw"
-    lower: bool = False
-    tie_metric: str = "nll"
-    step: int = 0
-    value: float | None = None
-    tie: float | None = None
-
-    def offer(self, row: Mapping[str, float], step: int) -> bool:
-        """Take an evaluation's row if it is better than the best so far; NaN never is."""
-        value, tie = row[f"val_{self.view}_{self.metric}"], row[f"val_{self.view}_{self.tie_metric}"]
-        if math.isnan(value) or math.isnan(tie):
-            return False
-        sign = -1 if self.lower else 1
-        if self.value is not None and self.tie is not None and (sign * value, -tie) <= (sign * self.value, -self.tie):
-            return False
-        self.step, self.value, self.tie = step, value, tie
-        return True
-
-
-@dataclass
 class Training:
     """A training, from wherever its state stands to the end of its plan.
 
@@ -101,7 +73,7 @@ class Training:
     loader: Loader
     validate: Callable[[Any], Metrics | None]
     writer: Writer
-    best: Best
+    bests: Bests
     stop: Stop
     identity: dict[str, Any]
     watchers: Mapping[str, Watcher] = field(default_factory=dict)
@@ -160,7 +132,7 @@ class Training:
         step = self.state.step
         epoch, lr = step / self.plan.steps_per_epoch, self.train.lr(step - 1)
         self.hooks.call(
-            moment, Progress(step, self.plan.total, epoch, lr, MappingProxyType(dict(row)), self.views.state)
+            moment, Progress(step, self.plan.total, epoch, lr, MappingProxyType(dict(row)), self.views.weights)
         )
 
     def _show(self, begin: float, first: int) -> None:
@@ -215,24 +187,28 @@ class Training:
         }
         row.update({f"train_{key}": value for key, value in self.train.log.compute(in_epoch).items()})
         row.update(self.views.norms())
-        if plan.evaluation_due(state.step):
-            found = self._evaluate()
-            if found is None:
-                return None
-            row.update(found)
-        return row
+        found = self._evaluate(self._due())
+        return None if found is None else {**row, **found}
 
-    def _evaluate(self) -> dict[str, float] | None:
+    def _due(self) -> list[str]:
+        """The views that are evaluated now."""
+        raw, averages = self.plan.evaluation_due(self.state.step), self.plan.averages_due(self.state.step)
+        return [view for view in self.views.names if (raw if view == "raw" else averages)]
+
+    def _evaluate(self, views: Sequence[str]) -> dict[str, float] | None:
+        """Validation of `views`, and the best checkpoint of each that has become better; None when stopped."""
         row: dict[str, float] = {}
-        for view in self.views.names:
+        for view in views:
             metrics = self.validate(self.views.load(view))
             if metrics is None:
                 return None
             row.update({f"val_{view}_{k}": v for k, v in metrics.items() if not isinstance(v, list)})
-        if self.best.offer(row, self.state.step):
-            weights = self.views.state()
-            content = {"step": self.state.step, "best": asdict(self.best), **self.identity}
-            self.writer.checkpoint("best", {**content, "model": weights.pop("raw"), "views": weights})
+        for view in views:
+            best = self.bests[view]
+            if best.offer(row, self.state.step):
+                content = {"step": self.state.step, "view": view, "best": asdict(best), **self.identity}
+                content |= {"model": self.views.weights(view), "views": {}}
+                self.writer.checkpoint(checkpoint_of(view), content)
         return row
 
     def _total(self) -> float:

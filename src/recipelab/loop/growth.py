@@ -66,6 +66,10 @@ class GrowingPlan(Plan):
         """Whether the validation split is evaluated after `step` steps."""
         return self._passed(step, self.evaluate_every) or step == self.total
 
+    def averages_due(self, step: int) -> bool:
+        """Whether the averages are evaluated after `step` steps."""
+        return self._passed(step, self.averages_every) or step == self.total
+
     def checkpoint_due(self, step: int) -> bool:
         """Whether last.pt is written after `step` steps."""
         return step > 0 and (self._passed(step, self.checkpoint_every) or step == self.total)
@@ -89,7 +93,8 @@ class GrowingPlan(Plan):
     def shortened(self, steps: int) -> Plan:
         """The first `steps` steps, with an evaluation and a checkpoint halfway."""
         cut = min(steps, self.total)
-        return replace(self, cut=cut, evaluate_every=max(1, cut // 2), checkpoint_every=max(1, cut // 2))
+        half = max(1, cut // 2)
+        return replace(self, cut=cut, evaluate_every=half, averages_every=half, checkpoint_every=half)
 
     def base_steps(self) -> np.ndarray:
         """The base step that each real step stands at, (total,) int64."""

@@ -38,11 +38,11 @@ class Progress:
     epoch: float
     lr: float
     row: Mapping[str, float | int | None]
-    _weights: Callable[[], Mapping[str, Mapping[str, Tensor]]] = field(repr=False)
+    _weights: Callable[[str], Mapping[str, Tensor]] = field(repr=False)
 
     def weights(self, view: str = "raw") -> Mapping[str, Tensor]:
         """A copy of the weights of a view, on the CPU; it waits for the device. Raises KeyError for an unknown view."""
-        return self._weights()[view]
+        return self._weights(view)
 
 
 class Hooks:

@@ -18,6 +18,7 @@ from recipelab.config.check import Recipe, check
 from recipelab.config.compose import compose
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
+from recipelab.loop.best import kept_views
 from recipelab.records import checkpoints
 from recipelab.records.record import Record
 
@@ -72,12 +73,12 @@ class Run:
                 raise UserError(f"{where}.image_size={list(size)} is no size of an image")
         return facts
 
-    def weights(self, checkpoint: str) -> tuple[dict[str, Mapping[str, Tensor]], int]:
-        """Weights of every view of a checkpoint, on the CPU, and its step. Raises UserError when there is none."""
-        content = self.record.load_checkpoint(checkpoint)
-        if not isinstance(content.get("views"), dict) or not isinstance(content.get("step"), int):
-            raise UserError(f"{self.path}: checkpoint {checkpoint} has no views or no step: no training wrote it")
-        return {"raw": content["model"], **content["views"]}, content["step"]
+    def weights(self, checkpoint: str) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, int]]:
+        """Weights of every view of a checkpoint, on the CPU, and the step of each. Raises UserError for no checkpoint.
+
+        The best of each view is its own: they may be of different steps.
+        """
+        return kept_views(self.record, checkpoint)
 
     def model(self, checkpoint: str = "best", view: str = "raw") -> nn.Module:
         """The model with the weights of a view, on the CPU, in eval mode.

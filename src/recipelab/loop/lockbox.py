@@ -12,29 +12,27 @@ Weights = Mapping[str, Mapping[str, Tensor]]
 
 def open_lockbox(
     checkpoints: Mapping[str, Weights],
-    steps: Mapping[str, int],
+    steps: Mapping[str, Mapping[str, int]],
     load: Callable[[Mapping[str, Tensor]], nn.Module],
     measure: Callable[[nn.Module, str], dict[str, Any] | None],
     splits: Iterable[str],
 ) -> dict[str, dict[str, dict[str, Any]]] | None:
     """{split: {checkpoint: {view: metrics}}}; None when stopped on the way.
 
-    checkpoints: name ("last", "best") -> view -> weights. steps: the step of each; equal steps are measured once.
+    checkpoints: name ("last", "best") -> view -> weights. steps: the step of each; a view's weights at one step are
+    measured once.
     load: puts weights into the twin. measure: metrics of a model on a split.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {split: {} for split in splits}
-    measured: dict[int, str] = {}
+    measured: dict[tuple[str, int], str] = {}
     for name, views in checkpoints.items():
-        twin_of = measured.get(steps[name])
-        measured.setdefault(steps[name], name)
         for by_checkpoint in found.values():
-            by_checkpoint[name] = dict(by_checkpoint[twin_of]) if twin_of else {}
-        if twin_of:
-            continue
+            by_checkpoint[name] = {}
         for view, weights in views.items():
-            model = load(weights)
+            first = measured.setdefault((view, steps[name][view]), name)
+            model = load(weights) if first == name else None
             for split, by_checkpoint in found.items():
-                metrics = measure(model, split)
+                metrics = measure(model, split) if model is not None else by_checkpoint[first][view]
                 if metrics is None:
                     return None
                 by_checkpoint[name][view] = metrics

@@ -24,6 +24,7 @@ class Plan:
     accumulate: int
     evaluate_every: int
     checkpoint_every: int
+    averages_every: int
     keep: frozenset[int]
 
     @property
@@ -64,9 +65,13 @@ class Plan:
         """Whether the validation split is evaluated after `step` steps."""
         return step % self.evaluate_every == 0 or step == self.total
 
+    def averages_due(self, step: int) -> bool:
+        """Whether the averages are evaluated after `step` steps."""
+        return step % self.averages_every == 0 or step == self.total
+
     def row_due(self, step: int) -> bool:
         """Whether a row of metrics is written after `step` steps."""
-        return step > 0 and (self.epoch_end(step) or self.evaluation_due(step))
+        return step > 0 and (self.epoch_end(step) or self.evaluation_due(step) or self.averages_due(step))
 
     def checkpoint_due(self, step: int) -> bool:
         """Whether last.pt is written after `step` steps."""
@@ -74,7 +79,7 @@ class Plan:
 
     def next_boundary(self, step: int) -> int:
         """The next step count after `step` at which anything is due."""
-        periods = (self.steps_per_epoch, self.evaluate_every, self.checkpoint_every)
+        periods = (self.steps_per_epoch, self.evaluate_every, self.averages_every, self.checkpoint_every)
         later = [min((step // period + 1) * period, self.total) for period in periods]
         return min([*later, *(kept for kept in self.keep if kept > step)])
 
@@ -95,11 +100,14 @@ class Plan:
         total = min(steps, self.total)
         half = max(1, total // 2)
         timeline = replace(self.timeline, total_steps=total)
-        return replace(self, timeline=timeline, evaluate_every=half, checkpoint_every=half)
+        return replace(self, timeline=timeline, evaluate_every=half, averages_every=half, checkpoint_every=half)
 
 
-def make_plan(trainer: Any, samples: int, processes: int = 1) -> Plan:
-    """The plan of a trainer section over `samples` training samples. Raises UserError for a bad duration."""
+def make_plan(trainer: Any, samples: int, processes: int = 1, averages_every: str | None = None) -> Plan:
+    """The plan of a trainer section over `samples` training samples. Raises UserError for a bad duration.
+
+    averages_every: how often averages are evaluated; None: whenever the raw weights are.
+    """
     batch_size = trainer.batch_size * processes
     steps_per_epoch = -(-samples // (batch_size * trainer.accumulate))
     total = trainer.steps if trainer.steps is not None else trainer.epochs * steps_per_epoch
@@ -110,6 +118,7 @@ def make_plan(trainer: Any, samples: int, processes: int = 1) -> Plan:
         batch_size=batch_size,
         accumulate=trainer.accumulate,
         evaluate_every=timeline.every(trainer.evaluate_every, "trainer.evaluate_every"),
+        averages_every=timeline.every(averages_every or trainer.evaluate_every, "averaging.evaluate_every"),
         checkpoint_every=timeline.every(trainer.checkpoint_every, "trainer.checkpoint_every"),
         keep=frozenset(timeline.steps(moment, "trainer.checkpoint_at") for moment in trainer.checkpoint_at),
     )

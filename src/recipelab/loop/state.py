@@ -30,12 +30,10 @@ class State:
 
 def to_checkpoint(state: State, train: TrainStep, views: Views, identity: Mapping[str, Any]) -> dict[str, Any]:
     """Everything that going on needs, as plain containers and tensors that load weights-only."""
-    weights = views.state()
     return {
         "step": state.step,
-        "model": weights.pop("raw"),
-        "views": weights,
-        "bank": views.bank.state() if views.bank is not None else None,
+        "model": views.weights("raw"),
+        **views.averages(),
         "optimizer": train.optimizer.state_dict(),
         "scaler": train.device.scaler.state_dict() if train.device.scaler is not None else None,
         "state": asdict(state),
