@@ -23,8 +23,9 @@ from recipelab.commands.assemble import Parts, assemble, compile_model
 from recipelab.commands.job import Job, prepare
 from recipelab.commands.screen import Row, Screen
 from recipelab.loggers.guard import Guarded
+from recipelab.loop.best import bests_of
 from recipelab.loop.device import applied
-from recipelab.loop.fit import Best, Training
+from recipelab.loop.fit import Training
 from recipelab.loop.signals import StopRequest
 from recipelab.loop.state import State
 from recipelab.records.log import Log
@@ -135,7 +136,7 @@ def _train(job: Job, parts: Parts, record: Record, log: Log, turns: Turns) -> No
             loader=parts.epochs,
             validate=lambda twin: _validated(parts, twin, turns.clock),
             writer=writer,
-            best=Best("accuracy"),
+            bests=bests_of(parts.views.names, "accuracy", lower=False, tie_metric="nll"),
             stop=parts.stop,
             identity={},
         )

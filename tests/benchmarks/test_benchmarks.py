@@ -55,6 +55,17 @@ def test_averages_are_evaluated_and_overrides_reach_the_recipe() -> None:
     assert len(report.figures[3].values) == 4, "two rounds of two views"
 
 
+def test_updates_are_compared_with_the_step_before_them() -> None:
+    averaging = load("averaging")
+    figures = averaging.compare("resnet20", 1, 2)
+    ratio, *_, step = figures
+    update = next(figure for figure in figures if figure.name == "  bank" and figure.unit == "us an update")
+    assert ratio.values == [pytest.approx(1e-6 * update.median / (1e-3 * step.median))]
+    assert (ratio.goal, ratio.at_most) == (0.003, True)
+    megabytes = {figure.name: figure.median for figure in figures if figure.unit == "MB"}
+    assert megabytes["  bank with the epoch's mean"] / megabytes["  bank"] == pytest.approx(8 / 7, rel=0.01)
+
+
 def test_training_takes_a_folder_of_images(tmp_path: Path) -> None:
     from PIL import Image
 

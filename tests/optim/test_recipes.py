@@ -26,6 +26,13 @@ def test_fine_tuning():
     assert (found["optimizer"]["lr"], found["trainer"]["epochs"]) == (0.01, 100)
 
 
+def test_stochastic_weight_averaging():
+    found = check(compose(["recipe=swa"])).config
+    assert found["scheduler"]["start"] == found["averaging"]["averages"]["swa"]["start"] == "161ep"
+    assert (found["averaging"]["buffers"], found["select_view"], found["select"]) == ("recompute", "swa", "last")
+    assert (found["optimizer"]["lr"], found["scheduler"]["factor"], found["trainer"]["epochs"]) == (0.1, 0.5, 300)
+
+
 @pytest.mark.parametrize("recipe", ["resnet50_cifar100", "resnet50_finetune"])
 def test_it_runs(recipe, tmp_path):
     words = (f"recipe={recipe}", *SHORT, "model=resnet50", f"output={tmp_path}", "seed=0", "trainer.threads=1")

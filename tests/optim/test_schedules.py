@@ -18,6 +18,7 @@ from recipelab.optim.schedules.multistep import multistep
 from recipelab.optim.schedules.one_cycle import one_cycle
 from recipelab.optim.schedules.polynomial import polynomial
 from recipelab.optim.schedules.step import step
+from recipelab.optim.schedules.swa import swa
 from recipelab.optim.schedules.warmup_stable_decay import warmup_stable_decay
 
 EPOCHS, PER_EPOCH = 12, 11
@@ -261,3 +262,31 @@ def test_warmup_stable_decay_is_its_three_parts(shape):
 def test_what_the_others_refuse(schedule, options, message):
     with pytest.raises(UserError, match=message):
         schedule(TIMELINE, **options)
+
+
+def by_the_authors(epoch: float, start: float, ratio: float) -> float:
+    """The rule of timgaripov/swa's train.py in words: half, then down to nine tenths, then the averaging rate."""
+    t = epoch / start
+    return 1.0 if t <= 0.5 else 1.0 - (1.0 - ratio) * (t - 0.5) / 0.4 if t <= 0.9 else ratio
+
+
+def test_swa_is_the_authors_schedule():
+    found = swa(TIMELINE, start="8ep", factor=0.2, interval="epoch")
+    expected = [by_the_authors(s // PER_EPOCH, 8, 0.2) for s in range(TOTAL)]
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    found = swa(TIMELINE)
+    np.testing.assert_allclose(found, [by_the_authors(s, 0.75 * TOTAL, 0.5) for s in range(TOTAL)], rtol=1e-12)
+
+
+def test_swa_in_cycles_ends_each_where_weights_are_averaged():
+    from recipelab.averaging.clock import Clock
+    from recipelab.averaging.swa import Swa
+
+    found = swa(TIMELINE, start="8ep", factor=0.5, cycle="2ep", low=0.1)
+    np.testing.assert_allclose(found[88:110], 0.5 - 0.4 * np.arange(1, 23) / 22)
+    np.testing.assert_allclose(found[110:], found[88:110])
+    taken = Swa(start="8ep", every="2ep").weights(Clock.of(TIMELINE))
+    np.testing.assert_allclose(found[np.flatnonzero(taken[88:]) + 88], 0.1)
+    for options in ({"cycle": "2ep"}, {"low": 0.1}):
+        with pytest.raises(UserError, match="go together"):
+            swa(TIMELINE, **options)
