@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ import torch
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import Parts, assemble, compile_model
+from recipelab.commands.course import begin_ledger
 from recipelab.commands.job import Job, prepare
 from recipelab.commands.screen import Row, Screen
 from recipelab.loggers.guard import Guarded
@@ -28,6 +29,7 @@ from recipelab.loop.device import applied
 from recipelab.loop.fit import Training
 from recipelab.loop.signals import StopRequest
 from recipelab.loop.state import State
+from recipelab.metrics.per_sample import Keep
 from recipelab.records.log import Log
 from recipelab.records.record import Record
 from recipelab.records.resources import ResourceSampler
@@ -41,7 +43,7 @@ class Clock:
     """Seconds of the training's parts, one value an epoch.
 
     training: first to last step. whole: from the end of the rival's turn before to the end of the row. evaluation,
-    rows, checkpoints: every call.
+    rows, checkpoints, ledger: every call.
     """
 
     training: list[float] = field(default_factory=list)
@@ -49,6 +51,7 @@ class Clock:
     evaluation: list[float] = field(default_factory=list)
     rows: list[float] = field(default_factory=list)
     checkpoints: list[float] = field(default_factory=list)
+    ledger: list[float] = field(default_factory=list)
     total: float = 0.0
 
 
@@ -70,6 +73,11 @@ class Between:
         self.rival()
         self.since = time.perf_counter()
         self.rival_seconds += self.since - begin
+
+    def samples(self, step: int, values: Mapping[str, Any]) -> None:
+        """Write the ledger's rows."""
+        with timed(self.clock.ledger):
+            self.screen.samples(step, values)
 
     def checkpoint(self, name: str, content: dict[str, Any]) -> None:
         """Write a checkpoint."""
@@ -120,6 +128,7 @@ class Turns:
 def _train(job: Job, parts: Parts, record: Record, log: Log, turns: Turns) -> None:
     """The training phase of `recipelab train`, between an opened record and the lockbox."""
     log.attach(record.path / "train.log")
+    begin_ledger(job, parts, record)
     logger = Guarded(job.recipe.slots["logger"].build(), log) if "logger" in job.recipe.slots else None
     if logger is not None:
         logger.open(record.path, job.recipe.config)
@@ -134,11 +143,12 @@ def _train(job: Job, parts: Parts, record: Record, log: Log, turns: Turns) -> No
             train=parts.step,
             views=parts.views,
             loader=parts.epochs,
-            validate=lambda twin: _validated(parts, twin, turns.clock),
+            validate=lambda twin, keep: _validated(parts, twin, keep, turns.clock),
             writer=writer,
             bests=bests_of(parts.views.names, "accuracy", lower=False, tie_metric="nll"),
             stop=parts.stop,
             identity={},
+            samples=parts.samples,
         )
         done = training.run()
         turns.clock.total = time.perf_counter() - begin - writer.rival_seconds
@@ -148,9 +158,9 @@ def _train(job: Job, parts: Parts, record: Record, log: Log, turns: Turns) -> No
         raise SystemExit(128 + (parts.stop.signal_number or 0))
 
 
-def _validated(parts: Parts, twin: torch.nn.Module, clock: Clock) -> dict[str, Any] | None:
+def _validated(parts: Parts, twin: torch.nn.Module, keep: Keep | None, clock: Clock) -> dict[str, Any] | None:
     with timed(clock.evaluation):
-        return parts.measure(twin, "val")
+        return parts.measure(twin, "val", keep=keep)
 
 
 def _sampled(job: Job) -> str:

@@ -142,11 +142,12 @@ def _report(given: Namespace, job: Job, clock: Clock, limit: Limit) -> Report:
             Figure("  recipelab, evaluation", evaluation, "images/s"),
             Figure("wall clock, whole epochs of 45,000 + 5,000", [wall]),
             Figure("  a row of metrics", [1000 * s for s in clock.rows[1:]], "ms"),
+            Figure("  the ledger's rows", [1000 * s for s in clock.ledger[1:]], "ms"),
             Figure("  a checkpoint", [1000 * s for s in clock.checkpoints[1:]], "ms"),
         ],
         (
             "whole epochs: the model alone for 45,000 images, over their training phase, the evaluation of every view",
-            "on 5,000, a row of metrics and two checkpoints, put together from the medians above",
+            "on 5,000, a row of metrics, the ledger and two checkpoints, put together from the medians above",
         ),
     )
 
@@ -155,7 +156,7 @@ def _wall_clock(clock: Clock, limit: float, samples: int, val: int, views: int) 
     """Ratio of wall-clock times for a CIFAR epoch, from this run's medians; shorter epochs would overstate the rest."""
     training = statistics.median(clock.training[1:]) / samples * CIFAR_TRAIN
     evaluation = statistics.median(clock.evaluation[views:]) / val * CIFAR_VAL * views
-    rest = statistics.median(clock.rows[1:]) + 2 * statistics.median(clock.checkpoints[1:])
+    rest = sum(statistics.median(times[1:]) for times in (clock.rows, clock.ledger, *2 * [clock.checkpoints]))
     return CIFAR_TRAIN / limit / (training + evaluation + rest)
 
 

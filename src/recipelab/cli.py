@@ -19,6 +19,7 @@ RECIPE_COMMANDS = {
 RUNS = "list run records as a table"
 EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
 PREDICT = "what trained runs say of image files, as CSV"
+LEDGER = "draw what became of every validation sample in a run; compare runs sample by sample"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--quiet", action="store_true", help="print nothing; the record's train.log has it all")
     _add_evaluate(commands)
     _add_predict(commands)
+    _add_ledger(commands)
     runs = commands.add_parser("runs", help=RUNS, description=RUNS)
     runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
     runs.set_defaults(command=_runs)
@@ -117,6 +119,17 @@ def _add_predict(commands: Any) -> None:
     _add_choice_of_weights(sub)
     sub.add_argument("--output", metavar="FILE", help="write the CSV there (default: standard output)")
     sub.set_defaults(command=_predict)
+
+
+def _add_ledger(commands: Any) -> None:
+    sub = commands.add_parser("ledger", help=LEDGER, description=LEDGER, allow_abbrev=False)
+    sub.add_argument("overrides", nargs="*", metavar="RUN|KEY=VALUE", help="records; and data.root=... if data moved")
+    sub.add_argument("--view", metavar="NAME", action="append", help="raw, ema_0.999, ...; several times; default: all")
+    since = "when misclassifications begin to be counted, as a duration: 90ep, 50%% (default)"
+    sub.add_argument("--since", metavar="DURATION", default="50%", help=since)
+    sub.add_argument("--to", metavar="DIR", help="folder for pictures and tables (default: ledger_RUN)")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.set_defaults(command=_ledger)
 
 
 def _add_choice_of_weights(sub: argparse.ArgumentParser) -> None:
@@ -150,7 +163,7 @@ class _RecipeParser(argparse.ArgumentParser):
     """A command; the help of one over a recipe goes on with every group, choice and key."""
 
     def format_help(self) -> str:
-        if self.get_default("command") in (_runs, _evaluate, _predict):
+        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger):
             return super().format_help()
         from recipelab.config.describe import keys
 
@@ -220,6 +233,14 @@ def _predict(options: argparse.Namespace) -> int:
 
     names = ("top", "view", "checkpoint", "ensemble", "output", "config", "config_dir")
     predict_command(*options.overrides, **{name: getattr(options, name) for name in names})
+    return 0
+
+
+def _ledger(options: argparse.Namespace) -> int:
+    from recipelab.commands.ledger import ledger
+
+    where = {"since": options.since, "to": options.to, "config_dir": options.config_dir}
+    ledger(*options.overrides, views=options.view or (), **where)
     return 0
 
 

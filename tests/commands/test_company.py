@@ -72,6 +72,7 @@ def smooth_pair(tmp_path_factory):
         *TINY,
         *words,
         "metrics=[auroc]",
+        "ledger=margin",
         "trainer.eval_batch_size=7",
         f"output={tmp_path_factory.mktemp('smooth')}",
     )
@@ -103,6 +104,17 @@ def test_every_sample_is_counted_once(smooth_pair):
         assert mine["f1_per_class"] == pytest.approx(other["f1_per_class"])
         assert mine["nll"] == pytest.approx(other["nll"], rel=1e-4)
         assert mine["auroc"] == pytest.approx(other["auroc"], rel=1e-3)  # of scores that are gathered, not summed
+
+
+def test_the_ledger_is_that_of_one_process(smooth_pair):
+    """Every rank's share stands at its places: the margins of single samples are the same to rounding."""
+    two, one = (run.ledger() for run in smooth_pair)
+    assert two.head == one.head
+    for view in one.views:
+        assert two.steps(view).tolist() == one.steps(view).tolist()
+        assert two.margin(view) == pytest.approx(one.margin(view), rel=0.01, abs=0.01)
+        assert one.margin(view).std() > 0.1
+        assert (two.correct(view) == one.correct(view)).all()
 
 
 def test_the_effective_batch_is_said(smooth_pair):

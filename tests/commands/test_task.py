@@ -46,7 +46,14 @@ def words(data: Path, output: Path, *more: str) -> list[str]:
 @pytest.fixture(scope="module")
 def run(angles: Path, tmp_path_factory: pytest.TempPathFactory):
     output = tmp_path_factory.mktemp("outputs")
-    more = ("averaging=ema", "averaging.decays=[0.9]", "result_plot=all", "logger=tensorboard", "augment=shift")
+    more = (
+        "averaging=ema",
+        "averaging.decays=[0.9]",
+        "result_plot=all",
+        "logger=tensorboard",
+        "augment=shift",
+        "ledger=error",
+    )
     return train(*words(angles / "one.npz", output, *more), config_dir=str(USER_TREE), quiet=True)
 
 
@@ -63,6 +70,14 @@ def test_a_regression_leaves_a_record_of_its_own_metrics(run):
     assert head["metric"] == "mae"
     assert head["mae"] == run.result["test"][head["checkpoint"]]["raw"]["mae"]
     assert run.metrics[-1]["val_raw_mae"] < run.metrics[0]["val_raw_mae"]
+
+
+def test_the_ledger_of_a_regression_holds_absolute_errors(run):
+    ledger = run.ledger()
+    for view in ("raw", "ema_0.9"):
+        assert ledger.error(view).mean(1) == pytest.approx([row[f"val_{view}_mae"] for row in run.metrics], rel=1e-5)
+    with pytest.raises(UserError, match="keeps no correct"):
+        ledger.correct()
 
 
 def test_best_is_the_lowest_error(run):

@@ -39,6 +39,7 @@ from recipelab.loop.start_weights import start_weights
 from recipelab.loop.step import TrainStep
 from recipelab.loop.views import Views
 from recipelab.metrics.meters import Metrics
+from recipelab.metrics.per_sample import Keep, PerSample
 from recipelab.metrics.running import SCORES, StepLog
 from recipelab.models.freeze import Freezing
 from recipelab.models.summary import Summary, summary
@@ -53,6 +54,7 @@ from recipelab.optim.sam import Sam
 class Parts:
     """A job's parts, built. `evaluation` holds one loader a split, none of them augmented; `metrics` makes new ones.
 
+    samples: keeps the validation split's single samples for the ledger; None without one.
     weights: what became of the weights that it starts from; None when they were drawn, or come from a checkpoint.
     """
 
@@ -66,17 +68,20 @@ class Parts:
     metrics: Callable[[], Metrics]
     stop: Stop
     watchers: dict[str, Any]
+    samples: PerSample | None = None
     weights: Report | None = None
     hooks: Hooks = field(default_factory=Hooks)
 
-    def measure(self, model: nn.Module, split: str, metrics: Metrics | None = None) -> dict[str, Any] | None:
+    def measure(
+        self, model: nn.Module, split: str, metrics: Metrics | None = None, keep: Keep | None = None
+    ) -> dict[str, Any] | None:
         """Metrics of a model on a split (those of the recipe, or `metrics`), by all ranks together.
 
-        None when stopped on the way.
+        keep: takes every batch of this rank. None when stopped on the way.
         """
         self.device.ranks.copy_buffers(model)
         metrics = metrics or self.metrics()
-        return evaluate(model, self.evaluation[split], metrics, self.device, lambda: bool(self.stop))
+        return evaluate(model, self.evaluation[split], metrics, self.device, lambda: bool(self.stop), keep)
 
 
 def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
@@ -143,6 +148,9 @@ def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
         weights=report,
         watchers=watchers,
     )
+    if recipe.run.ledger != "none":
+        count = len(job.pools["val"])
+        parts.samples = PerSample(recipe.run.ledger, parts.views.names, count, device.torch_device, device.ranks.sum)
     if device.ranks.world > 1:
         _distribute(parts)
     return parts

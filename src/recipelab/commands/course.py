@@ -17,6 +17,7 @@ from recipelab.loop.fit import Training, Writer
 from recipelab.loop.lockbox import open_lockbox
 from recipelab.loop.state import State
 from recipelab.metrics.catalogue import TIE_BREAKER
+from recipelab.records.ledger import VALIDATION, Head
 from recipelab.records.record import Record
 
 CHECKPOINTS: tuple[str, ...] = ("last", "best")
@@ -60,14 +61,22 @@ def training(parts: Parts, state: State, bests: Bests, writer: Writer, course: C
         train=parts.step,
         views=parts.views,
         loader=parts.epochs,
-        validate=lambda twin: parts.measure(twin, "val"),
+        validate=lambda twin, keep: parts.measure(twin, "val", keep=keep),
         writer=writer,
         bests=bests,
         stop=parts.stop,
         hooks=parts.hooks,
         identity={"facts": course.facts, **course.identity},
         watchers=parts.watchers,
+        samples=parts.samples,
     )
+
+
+def begin_ledger(job: Job, parts: Parts, record: Record) -> None:
+    """Begin the record's ledger of the validation split, or find it, where the run goes on with one."""
+    kind, samples = job.recipe.run.ledger, len(job.pools[VALIDATION])
+    head = Head(kind, VALIDATION, samples, job.digests[VALIDATION], parts.views.names)
+    record.ledger(VALIDATION).begin(head)
 
 
 def to_the_end(parts: Parts, run: Callable[[], bool]) -> bool:

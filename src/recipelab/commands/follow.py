@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -35,6 +36,9 @@ class Silent:
     """A training's writer that leaves nothing: the first rank writes for all."""
 
     def row(self, row: dict[str, float | int | None]) -> None:
+        """Nothing."""
+
+    def samples(self, step: int, values: Mapping[str, Any]) -> None:
         """Nothing."""
 
     def checkpoint(self, name: str, content: dict[str, Any]) -> None:

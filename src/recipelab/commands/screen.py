@@ -21,6 +21,7 @@ from recipelab.loggers.guard import Guarded
 from recipelab.loop.device import Execution
 from recipelab.loop.plan import Plan
 from recipelab.metrics.catalogue import PRIMARY, TIE_BREAKER
+from recipelab.records.ledger import VALIDATION
 from recipelab.records.log import Log
 from recipelab.records.record import Record
 
@@ -58,6 +59,10 @@ class Screen:
         progress = {"epoch": row["epoch"], "step": row["step"], "total_steps": self.plan.total}
         self.record.update_result(progress=progress)
         self.log(row_line(row, self.plan))
+
+    def samples(self, step: int, values: Mapping[str, Any]) -> None:
+        """Write the ledger's rows of an evaluation."""
+        self.record.ledger(VALIDATION).append(step, values)
 
     def checkpoint(self, name: str, content: dict[str, Any]) -> None:
         """Write a checkpoint, whole or not at all."""

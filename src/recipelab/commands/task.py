@@ -21,6 +21,8 @@ from recipelab.metrics.own import Own
 from recipelab.metrics.running import SCORES
 
 _TRIED = 4  # samples of a trial
+# What a ledger can keep, the first by default. A regression has no right and wrong, and its errors are 32 bits each.
+_LEDGERS = {"classification": ("correct", "margin", "none"), "regression": ("none", "error")}
 
 
 def settle(recipe: Recipe, facts: Facts) -> Recipe:
@@ -42,8 +44,9 @@ def settle(recipe: Recipe, facts: Facts) -> Recipe:
             f"\n  a metric that is not measured by itself is added by metrics=[{metric}]"
         )
     lower_is_better(recipe, metric)
-    run = replace(recipe.run, select_metric=metric)
-    return replace(recipe, run=run, config={**recipe.config, "select_metric": metric})
+    ledger = _ledger(recipe, facts.task)
+    run = replace(recipe.run, select_metric=metric, ledger=ledger)
+    return replace(recipe, run=run, config={**recipe.config, "select_metric": metric, "ledger": ledger})
 
 
 def lower_is_better(recipe: Recipe, metric: str) -> bool:
@@ -104,6 +107,16 @@ def _with_loss(recipe: Recipe, task: str) -> Recipe:
     node = {"_target_": f"{target.__module__}.{target.__qualname__}", **own}
     slots = {**recipe.slots, "loss": replace(bound, target=target, schema=schema, kwargs=own)}
     return replace(recipe, slots=slots, config={**recipe.config, "loss": node})
+
+
+def _ledger(recipe: Recipe, task: str) -> Any:
+    """The kind of ledger, settled. Raises UserError for one that has nothing to keep of this task."""
+    kind, kinds = recipe.run.ledger, _LEDGERS[task]
+    if kind == "auto":
+        return kinds[0]
+    if kind not in kinds:
+        raise UserError(f"ledger={kind} has nothing to keep of a {task}\n  of a {task}: ledger={'|'.join(kinds)}")
+    return kind
 
 
 def _names(recipe: Recipe) -> list[str]:

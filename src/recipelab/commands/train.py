@@ -14,7 +14,16 @@ from typing import Any
 from recipelab.commands.ask import Ask, ask_with_objects
 from recipelab.commands.assemble import Parts, assemble, compile_model
 from recipelab.commands.company import company
-from recipelab.commands.course import Course, chosen, lockbox, new_bests, plain_facts, to_the_end, training
+from recipelab.commands.course import (
+    Course,
+    begin_ledger,
+    chosen,
+    lockbox,
+    new_bests,
+    plain_facts,
+    to_the_end,
+    training,
+)
 from recipelab.commands.debug import profiled
 from recipelab.commands.follow import follow
 from recipelab.commands.groups import groups_table
@@ -35,6 +44,7 @@ from recipelab.loop.signals import StopRequest
 from recipelab.loop.state import State
 from recipelab.metrics.catalogue import PRIMARY
 from recipelab.records.environment import describe
+from recipelab.records.ledger import VALIDATION
 from recipelab.records.log import Log
 from recipelab.records.record import Record
 from recipelab.records.resources import ResourceSampler
@@ -135,6 +145,7 @@ def _start(job: Job, parts: Parts) -> Start:
     if job.resumed:
         state = job.resumed.restore(parts.step, parts.views, bests, parts.plan, identity)
         job.resumed.record.metrics.truncate(state.row_step)
+        job.resumed.record.ledger(VALIDATION).truncate(state.row_step)
     return Start(state, bests, environment, execution, identity)
 
 
@@ -148,6 +159,8 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
             + (f"; changed: {', '.join(job.resumed.changed)}" if job.resumed.changed else "")
         )
     _describe(job, parts, start, record)
+    if parts.samples is not None:
+        begin_ledger(job, parts, record)
     say_opening(log, job, parts)
     if job.recipe.param_groups:
         log.table(groups_table(parts.step.optimizer, parts.step.base_lrs, parts.step.model))

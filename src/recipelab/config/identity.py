@@ -47,8 +47,8 @@ def recipe_hash(config: Mapping[str, Any], data: Mapping[str, str], processes: i
     processes: what is trained on is a batch of them all: two processes with 64 samples each are one with 128.
     """
     left_out = (
-        EXECUTION_KEYS | OUTSIDE_KEYS | PLACE_KEYS | {"seed", "trainer.init_from", "model.weights"}
-    )  # weights count by content
+        EXECUTION_KEYS | OUTSIDE_KEYS | PLACE_KEYS | {"seed", "ledger", "trainer.init_from", "model.weights"}
+    )  # weights count by content; a ledger looks on
     flat = {k: v for k, v in flatten(config).items() if k not in left_out and not k.startswith("logger.")}
     flat["trainer.batch_size"] *= processes
     return _digest({"recipe": flat, "data": dict(data)})

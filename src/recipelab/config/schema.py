@@ -261,6 +261,9 @@ class Run:
     """View whose metric chooses `best`: raw, or an average such as ema_0.999."""
     lockbox: Literal["end", "closed"] = "end"
     """end: the test split is evaluated once, when the training is over; closed: not by this run."""
+    ledger: Literal["auto", "correct", "margin", "error", "none"] = "auto"
+    """What is kept of every validation sample, of each view at each evaluation: whether it is right (a bit), the margin
+    too, or a regression's absolute error; auto: correct, under regression none."""
     result_plot: Literal["val", "all", "none"] = "val"
     """Confusion matrix or parity plot of the headline's weights, at the end: of validation, of every split, or none."""
 

@@ -49,9 +49,11 @@ class Batch:
     target: see Target.
     total: samples of the batch over all ranks; None: these are all.
     counts: False for a sample that another rank counts: it fills the place of a share that is empty.
+    rows: in an evaluation, where the samples stand in the split: a slice or (B,) int64; None in training.
     """
 
     images: Tensor
     target: Target
     total: int | None = None
     counts: bool = True
+    rows: slice | Tensor | None = None

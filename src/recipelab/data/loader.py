@@ -172,7 +172,8 @@ class EvalLoader:
         device = self.targets.device
         for part, stored in self._parts(device):
             images = self.normalize(stored.to(device, non_blocking=True).movedim(-1, 1))
-            yield Batch(images if self.channels_last else images.contiguous(), Target(self.targets[part]))
+            images = images if self.channels_last else images.contiguous()
+            yield Batch(images, Target(self.targets[part]), rows=part)
 
     def _shares(self) -> Iterator[slice]:
         """Which samples of each batch are this rank's; of the last perhaps none."""

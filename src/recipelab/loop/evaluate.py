@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
@@ -26,10 +26,12 @@ def evaluate(
     metrics: Metrics,
     device: Device,
     stopped: Callable[[], bool] = lambda: False,
+    keep: Callable[[Tensor, Tensor, Any], object] | None = None,
 ) -> dict[str, float | list[float]] | None:
     """Metrics of `model`, which is in eval mode, over `batches`; None when `stopped` said so on the way.
 
     Of several ranks each evaluates its share; what they counted is added up, and all get the same metrics.
+    keep: takes the outputs, targets and places in the split (`Batch.rows`) of every batch, for the ledger.
     """
     for batch in batches:
         if stopped():
@@ -39,6 +41,8 @@ def evaluate(
         with device.autocast():
             logits = model(batch.images)
         metrics.update(logits, batch.target.first)
+        if keep is not None:
+            keep(logits, batch.target.first, batch.rows)
     device.ranks.reduce(metrics)
     return metrics.compute()
 

@@ -44,11 +44,24 @@ class Watcher(Protocol):
         """Go on from there."""
 
 
+class Samples(Protocol):
+    """What keeps an evaluation's values of single samples: `recipelab.metrics.per_sample.PerSample`."""
+
+    def of(self, view: str) -> Callable[..., None]:
+        """What takes the batches of an evaluation of `view`."""
+
+    def read(self) -> Mapping[str, Any]:
+        """The values of the views evaluated since the last reading; all ranks read at the same time."""
+
+
 class Writer(Protocol):
     """Where a training leaves what it finds: the record."""
 
     def row(self, row: dict[str, float | int | None]) -> None:
         """Write a row of metrics."""
+
+    def samples(self, step: int, values: Mapping[str, Any]) -> None:
+        """Write what an evaluation after `step` steps made of every sample: view -> quantity -> (N,)."""
 
     def checkpoint(self, name: str, content: dict[str, Any]) -> None:
         """Write a checkpoint, whole or not at all."""
@@ -61,7 +74,9 @@ class Writer(Protocol):
 class Training:
     """A training, from wherever its state stands to the end of its plan.
 
-    validate: evaluates the loaded twin on the validation split; None when it was stopped on the way.
+    validate: evaluates the loaded twin on the validation split; None when it was stopped on the way. Its second
+        argument takes the batches, for the ledger.
+    samples: keeps what the ledger wants of them; None without a ledger.
     identity: what every checkpoint carries besides weights and state (facts, hashes).
     watchers: what follows the metrics, by name; the training ends early when one of them says `stopped`.
     """
@@ -71,12 +86,13 @@ class Training:
     train: TrainStep
     views: Views
     loader: Loader
-    validate: Callable[[Any], Metrics | None]
+    validate: Callable[[Any, Callable[..., None] | None], Metrics | None]
     writer: Writer
     bests: Bests
     stop: Stop
     identity: dict[str, Any]
     watchers: Mapping[str, Watcher] = field(default_factory=dict)
+    samples: Samples | None = None
     hooks: Hooks = field(default_factory=Hooks)
     started: float = field(default_factory=time.perf_counter)
     _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
@@ -199,10 +215,12 @@ class Training:
         """Validation of `views`, and the best checkpoint of each that has become better; None when stopped."""
         row: dict[str, float] = {}
         for view in views:
-            metrics = self.validate(self.views.load(view))
+            metrics = self.validate(self.views.load(view), self.samples.of(view) if self.samples else None)
             if metrics is None:
                 return None
             row.update({f"val_{view}_{k}": v for k, v in metrics.items() if not isinstance(v, list)})
+        if self.samples is not None and views:
+            self.writer.samples(self.state.step, self.samples.read())
         for view in views:
             best = self.bests[view]
             if best.offer(row, self.state.step):

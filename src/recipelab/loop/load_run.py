@@ -20,6 +20,7 @@ from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
 from recipelab.loop.best import kept_views
 from recipelab.records import checkpoints
+from recipelab.records.ledger import VALIDATION, Ledger
 from recipelab.records.record import Record
 
 LARGEST_IMAGE = 2**30  # numbers; a record that claims more would have us allocate it
@@ -72,6 +73,10 @@ class Run:
             if min(size, default=0) < 1 or facts.input_channels * math.prod(size) > LARGEST_IMAGE:
                 raise UserError(f"{where}.image_size={list(size)} is no size of an image")
         return facts
+
+    def ledger(self, split: str = VALIDATION) -> Ledger:
+        """What the run made of every single sample at each evaluation. Raises UserError when it kept no ledger."""
+        return self.record.ledger(split).read()
 
     def weights(self, checkpoint: str) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, int]]:
         """Weights of every view of a checkpoint, on the CPU, and the step of each. Raises UserError for no checkpoint.

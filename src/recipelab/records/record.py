@@ -22,6 +22,7 @@ from recipelab.core import atomic
 from recipelab.core.errors import RunError, UserError
 from recipelab.core.plain import read_json, read_yaml
 from recipelab.records import checkpoints, places, results
+from recipelab.records.ledger import LedgerFile
 from recipelab.records.lock import Lock
 from recipelab.records.metrics_file import MetricsFile
 
@@ -168,6 +169,10 @@ class Record:
         with self._writing(self.path / "figures" / f"{name}.png") as path:
             path.parent.mkdir(exist_ok=True)
             yield path
+
+    def ledger(self, split: str) -> LedgerFile:
+        """The ledger of a split, ledger_{split}.bin, which may not be there: to begin, append to, cut back and read."""
+        return LedgerFile(self.path / f"ledger_{split}.bin", self._writing)
 
     def status(self) -> str:
         """running, finished, interrupted or failed; `running` without a live owner reads as `interrupted`."""
