@@ -1,0 +1,1 @@
+"""What numbers prove: intervals, tests, verdicts. Functions over arrays; nothing here knows of runs."""
