@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from recipelab.studies.forks import Fork
 from recipelab.studies.trajectory import Asked
@@ -14,7 +14,8 @@ class Trajectory:
     """One training to run.
 
     name: its identity, and the name of its folder. serves: the arms and seeds that are read from it. words: the
-    overrides of the `recipelab train` that it is, seed included. views: names that it must carry.
+    overrides of the `recipelab train` that it is, seed included. views: names that it must carry. renamed: arm -> name
+    here of the view that its result is read from, where another arm's average has its own name for it.
     fork: the training whose beginning it takes over, or None. keep: steps at which others fork from it.
     """
 
@@ -24,6 +25,11 @@ class Trajectory:
     views: tuple[str, ...]
     fork: Fork | None = None
     keep: tuple[int, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def view_of(self, one: Asked) -> str:
+        """The view of this training that an arm's result is read from."""
+        return self.renamed.get(one.arm.name, one.view)
 
     @property
     def title(self) -> str:
@@ -42,7 +48,7 @@ class Trajectory:
 class Plan:
     """Every training of a study, parents before their forks.
 
-    asked: what the study asks for. evaluations: passes over the validation split that the views take, counted apart.
+    asked: what the study asks for.
     """
 
     asked: tuple[Asked, ...]
