@@ -67,7 +67,7 @@ def test_equivalence_is_statsmodels(arm, other):
 def test_equivalence_of_one_pair_and_of_equal_differences():
     assert paired.equivalence(np.array([0.0]), 0.1) is None
     assert paired.equivalence(np.zeros(3), 0.1) == 0.0
-    assert paired.equivalence(np.full(3, 0.2), 0.1) == 1.0
+    assert paired.equivalence(np.full(3, 0.2), 0.5) is None
 
 
 @pytest.mark.parametrize(("effect", "n"), [(0.5, 10), (1.0, 5), (3.0, 5), (0.2, 100)])
@@ -97,3 +97,10 @@ def test_what_is_not_paired_is_refused():
 def test_a_single_pair_proves_nothing():
     found = paired.compare(np.array([0.9]), np.array([0.8]))
     assert (found.p, found.p_sign, found.p_smallest, found.difference.low) == (None, None, 1.0, None)
+
+
+def test_a_spread_of_nothing_is_no_proof():
+    """Both arms moved by one image of 359: differences equal up to rounding."""
+    other = np.array([341, 339]) / 359
+    found = paired.compare(other - 1 / 359, other)
+    assert (found.p, found.difference.n) == (None, 2)

@@ -64,14 +64,15 @@ class Planner:
 
     def _trajectory(self, name: str, serves: Sequence[Asked], fork: Fork | None, keep: tuple[int, ...]) -> Trajectory:
         first = serves[0]
-        averages, views = together([one.recipe for one in serves])
+        averages, views, names = together([one.recipe for one in serves])
         own = [word for word in first.arm.words if key_of(word).split(".")[0] not in READ_BY]
-        if watches_a_view(first.recipe.config):
+        renamed = {one.arm.name: there[one.view] for one, there in zip(serves, names, strict=True)}
+        if watches_a_view(first.recipe.config):  # the averages are then its own, by their own names
             own = [word for word in first.arm.words if key_of(word) not in ("select_view", "seed")]
-            averages = []
+            averages, renamed = [], {}
         kept = [f"trainer.checkpoint_at=[{','.join(map(str, keep))}]"] if keep else []
         words = settled([*own, *averages, *kept, f"seed={first.seed}"])
-        return Trajectory(name, tuple(serves), words, views, fork, keep)
+        return Trajectory(name, tuple(serves), words, views, fork, keep, renamed)
 
     def _forks(self, groups: Mapping[str, Sequence[Asked]]) -> dict[str, Fork]:
         """Forks among the trajectories of a study; only those that differ in nothing but a schedule are looked at."""

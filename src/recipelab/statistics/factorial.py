@@ -10,7 +10,7 @@ import numpy as np
 from scipy import stats
 
 from recipelab.statistics.intervals import Interval, mean_interval
-from recipelab.statistics.paired import holm, t_statistic
+from recipelab.statistics.paired import holm, spreads, t_statistic
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,6 @@ def _over(values: np.ndarray, kept: tuple[int, ...]) -> np.ndarray:
 
 
 def _p(size: np.ndarray) -> float | None:
-    if len(size) < 2 or size.std() == 0:
+    if not spreads(size):
         return None
     return float(2 * stats.t.sf(abs(t_statistic(size)), len(size) - 1))

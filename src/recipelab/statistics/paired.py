@@ -23,7 +23,8 @@ class Comparison:
     difference: mean of arm - other, with its interval. p: two-sided, paired t test of no difference (assumes normal
     differences). p_sign: of the exact sign-flip test, which assumes only that they are symmetric about zero;
     p_smallest: the least it can be with n pairs. correlation: of the two arms over the pairs: pairing helps where it
-    is high. Tests are None where n is 1, or where all differences are the same.
+    is high. Tests are None where n is 1, or where all differences are the same: a small test split makes such steps,
+    and a spread of nothing is no evidence of a deviation of nothing.
     """
 
     difference: Interval
@@ -44,14 +45,19 @@ def compare(arm: np.ndarray, other: np.ndarray, confidence: float = 0.95) -> Com
     if arm.shape != other.shape or arm.ndim != 1 or not len(arm):
         raise ValueError(f"paired values are expected, got shapes {arm.shape} and {other.shape}")
     differences = arm - other
-    n, spread = len(differences), float(differences.std())
+    n = len(differences)
     p = None
-    if n > 1 and spread > 0:
+    if spreads(differences):
         p = float(2 * stats.t.sf(abs(t_statistic(differences)), n - 1))
     moves = arm.std() > 0 and other.std() > 0
     correlation = float(np.corrcoef(arm, other)[0, 1]) if n > 2 and moves else None
     sign = sign_flip(differences) if n > 1 and np.any(differences) else None
     return Comparison(mean_interval(differences, confidence), p, sign, smallest_p(n), correlation)
+
+
+def spreads(differences: np.ndarray) -> bool:
+    """Whether (n,) differences differ from one another by more than rounding does."""
+    return len(differences) > 1 and bool(np.ptp(differences) > 1e-9 * np.abs(differences).max())
 
 
 def t_statistic(differences: np.ndarray, null: float = 0.0) -> float:
@@ -104,14 +110,13 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
 def equivalence(differences: np.ndarray, margin: float) -> float | None:
     """p of two one-sided t tests (Schuirmann 1987): small when the true mean lies within (-margin, margin).
 
-    None for a single pair. Differences that are all the same have p 0 within the margin, else 1.
+    None for a single pair, and where all differences are the same; but 0 where they are all nothing: results that are
+    equal in every pair are of the same course.
     """
     differences = np.asarray(differences, dtype=np.float64)
     n = len(differences)
-    if n < 2:
-        return None
-    if differences.std() == 0:
-        return 0.0 if abs(differences.mean()) < margin else 1.0
+    if not spreads(differences):
+        return 0.0 if n > 1 and not np.any(differences) else None
     above = stats.t.sf(t_statistic(differences, -margin), n - 1)
     below = stats.t.cdf(t_statistic(differences, margin), n - 1)
     return float(max(above, below))

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import stats
 
-from recipelab.statistics.paired import Comparison, compare, equivalence, holm, seeds_needed
+from recipelab.statistics.paired import Comparison, compare, equivalence, holm, seeds_needed, spreads, t_statistic
 
 Word = Literal["better", "worse", "equivalent", "unproven"]
 
@@ -68,15 +69,10 @@ def verdicts(
 def exceeds(arm: np.ndarray, other: np.ndarray, by: float, *, higher_is_better: bool = True) -> float | None:
     """One-sided p that the arm beats the other by more than `by`: a paired t test of the mean of differences (n,).
 
-    None for a single pair.
+    None for a single pair, and where all differences are the same.
     """
     sign = 1.0 if higher_is_better else -1.0
     differences = sign * (np.asarray(arm, dtype=np.float64) - np.asarray(other, dtype=np.float64))
-    if len(differences) < 2:
+    if not spreads(differences):
         return None
-    if differences.std() == 0:
-        return 0.0 if differences.mean() > by else 1.0
-    from scipy import stats
-
-    shift = (differences.mean() - by) / (differences.std(ddof=1) / np.sqrt(len(differences)))
-    return float(stats.t.sf(shift, len(differences) - 1))
+    return float(stats.t.sf(t_statistic(differences, by), len(differences) - 1))

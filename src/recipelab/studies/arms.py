@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from recipelab.config.overrides import written
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.studies.definition import CONTROL, Study, claims_of, scale_words
 
@@ -69,25 +70,12 @@ def _grid(study: Study) -> list[tuple[str, dict[str, str], list[str]]]:
 def _levels(key: str, axis: Any) -> list[tuple[str, list[str]]]:
     if isinstance(axis, dict):
         return [(str(level), list(changes)) for level, changes in axis.items()]
-    return [(_level_name(key, value), [f"{key}={_value(value)}"]) for value in axis]
+    return [(_level_name(key, value), [f"{key}={written(value)}"]) for value in axis]
 
 
 def _level_name(key: str, value: Any) -> str:
     """A value by itself where the key is a choice (model=resnet20), else with the last part of its key (lr=0.1)."""
-    return f"{key.rpartition('.')[2]}={_value(value)}" if "." in key else _value(value)
-
-
-def _value(value: Any) -> str:
-    """A value as Hydra's grammar reads it."""
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return "[" + ",".join(_value(item) for item in value) + "]"
-    if isinstance(value, dict):
-        return "{" + ",".join(f"{key}:{_value(item)}" for key, item in value.items()) + "}"
-    return str(value)
+    return f"{key.rpartition('.')[2]}={written(value)}" if "." in key else written(value)
 
 
 def _arm(study: Study, name: str, levels: dict[str, str], changes: Sequence[str], words: Sequence[str]) -> Arm:

@@ -15,6 +15,7 @@ from typing import Any
 from recipelab.config.check import Recipe
 from recipelab.config.identity import OUTSIDE_KEYS, flatten
 from recipelab.studies.arms import Arm
+from recipelab.studies.averages import of_the_training
 
 # What is read from a training, and not part of it.
 LOOKING = frozenset({"select", "select_view"})
@@ -62,7 +63,7 @@ def trajectory_of(config: Mapping[str, Any], seed: int) -> dict[str, Any]:
         and not key.startswith("logger.")
         and (watched or not key.startswith("averaging."))
     }
-    return {**flat, "seed": seed}
+    return {**flat, **of_the_training(config), "seed": seed}
 
 
 def identity(trajectory: Mapping[str, Any]) -> str:
