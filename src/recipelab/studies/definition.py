@@ -118,7 +118,11 @@ def read_study(node: Mapping[str, Any], overrides: Sequence[str] = ()) -> tuple[
 
 def _check_axis(name: str, axis: Any) -> None:
     levels = list(axis.values()) if isinstance(axis, dict) else []
-    fine = isinstance(axis, list) or all(isinstance(v, list) and all(isinstance(w, str) for w in v) for v in levels)
+    fine = (
+        isinstance(axis, list)
+        or bool(levels)
+        and all(isinstance(v, list) and all(isinstance(w, str) for w in v) for v in levels)
+    )
     if not fine or not axis:
         raise UserError(
             f"study.grid.{name}={axis!r}: values of a key are expected, such as [0.1, 0.05], or level names with a"
