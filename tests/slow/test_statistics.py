@@ -25,7 +25,10 @@ def test_coverage_and_false_verdicts(n):
         arms, baseline = {name: runs(rng, n) for name in "abcd"}, runs(rng, n)
         interval = mean_interval(arms["a"] - baseline)
         covered += interval.low <= 0 <= interval.high
-        false += any(v.word in ("better", "worse") for v in verdicts(arms, baseline).values())
+        false += any(
+            v.word in ("better", "worse")
+            for v in verdicts({name: (values, baseline) for name, values in arms.items()}).values()
+        )
     bound = stats.beta.ppf(0.99, false + 1, TRIALS - false)
     print(f"n = {n}: coverage {covered / TRIALS:.4f}, false verdicts {false / TRIALS:.4f} (99 % bound {bound:.4f})")
     assert 0.93 <= covered / TRIALS <= 0.97

@@ -16,6 +16,11 @@ def runs(rng, shape, effect=0.0):
     return rng.binomial(EXAMPLES, true) / EXAMPLES
 
 
+def against(arms, baseline):
+    """Every arm with the one baseline."""
+    return {name: (values, baseline) for name, values in arms.items()}
+
+
 def upper(count, trials, confidence=0.99):
     """Clopper and Pearson's upper bound of a rate."""
     return stats.beta.ppf(confidence, count + 1, trials - count)
@@ -34,7 +39,7 @@ def test_the_interval_covers_and_nothing_is_called_different_that_is_not(n, tria
         arms, baseline = {"a": runs(rng, n), "b": runs(rng, n), "c": runs(rng, n)}, runs(rng, n)
         interval = mean_interval(arms["a"] - baseline)
         covered += interval.low <= 0 <= interval.high
-        false += any(v.word in ("better", "worse") for v in verdicts(arms, baseline).values())
+        false += any(v.word in ("better", "worse") for v in verdicts(against(arms, baseline)).values())
     # so few trials tell only gross errors; tests/slow/test_statistics.py has enough for 93 to 97 % and 6.5 %
     assert upper(trials - covered, trials) > 0.025
     assert lower(trials - covered, trials) < 0.07
@@ -44,7 +49,7 @@ def test_the_interval_covers_and_nothing_is_called_different_that_is_not(n, tria
 def test_an_effect_of_three_deviations_is_seen_with_five_seeds():
     rng = np.random.default_rng(0)
     spread = np.sqrt(2 * (SEED_NOISE**2 + ACCURACY * (1 - ACCURACY) / EXAMPLES))
-    seen = sum(verdicts({"arm": runs(rng, 5, 3 * spread)}, runs(rng, 5))["arm"].word == "better" for _ in range(300))
+    seen = sum(verdicts({"arm": (runs(rng, 5, 3 * spread), runs(rng, 5))})["arm"].word == "better" for _ in range(300))
     assert seen / 300 >= 0.8
 
 
@@ -57,22 +62,22 @@ def test_words():
         "same": baseline + shifts,
         "noise": baseline + np.array([0.05, -0.04, 0.01]),
     }
-    found = verdicts(arms, baseline, margin=0.002)
+    found = verdicts(against(arms, baseline), margin=0.002)
     assert {name: v.word for name, v in found.items()} == {
         "up": "better", "down": "worse", "same": "equivalent", "noise": "unproven",
     }  # fmt: skip
     assert str(found["same"]) == "equivalent within 0.002, n = 3"
     assert found["noise"].needed is not None
-    assert verdicts(arms, baseline)["same"].word == "unproven"
+    assert verdicts(against(arms, baseline))["same"].word == "unproven"
 
 
 def test_for_an_error_lower_is_better():
-    found = verdicts({"arm": np.array([1.0, 1.1, 1.05])}, np.array([2.0, 2.1, 2.06]), higher_is_better=False)
+    found = verdicts({"arm": (np.array([1.0, 1.1, 1.05]), np.array([2.0, 2.1, 2.06]))}, higher_is_better=False)
     assert found["arm"].word == "better"
 
 
 def test_one_seed_proves_nothing_however_large_the_difference():
-    found = verdicts({"arm": np.array([0.99])}, np.array([0.1]), margin=0.5)["arm"]
+    found = verdicts({"arm": (np.array([0.99]), np.array([0.1]))}, margin=0.5)["arm"]
     assert (found.word, found.p, found.needed) == ("unproven", None, None)
 
 

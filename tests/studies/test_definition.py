@@ -3,7 +3,7 @@
 import pytest
 
 from recipelab.core.errors import UserError
-from recipelab.studies.arms import arms_of, baseline_of, settled
+from recipelab.studies.arms import arms_of, baselines_of, settled
 from recipelab.studies.definition import read_study
 
 GRID = {
@@ -29,7 +29,7 @@ def test_a_grid_is_every_combination_in_order():
         "model=cnn", "trainer.epochs=2", "scheduler=cosine", "optimizer.lr=0.1",
         "averaging=ema", "averaging.decay=0.99",
     )  # fmt: skip
-    assert baseline_of(study, arms) == "cosine, lr=0.1, none"
+    assert set(baselines_of(study, arms).values()) == {"cosine, lr=0.1, none"}
 
 
 def test_a_value_may_bring_others_with_it():
@@ -37,6 +37,18 @@ def test_a_value_may_bring_others_with_it():
     arms = {arm.name: arm.words for arm in arms_of(study, words)}
     assert "trainer.batch_size=64" in arms["constant, lr=0.1, none"]
     assert "trainer.batch_size=64" not in arms["cosine, lr=0.1, none"]
+
+
+def test_a_baseline_may_be_a_level():
+    study, _ = read_study({**GRID, "baseline": {"average": "none"}})
+    found = baselines_of(study, arms_of(study))
+    assert found["constant, lr=0.05, slow"] == "constant, lr=0.05, none"
+    assert found["constant, lr=0.05, none"] == "constant, lr=0.05, none"
+
+
+def test_an_empty_control_is_no_arm():
+    study, _ = read_study({"arms": {"a": ["model=cnn"], "b": ["model=mlp"]}})
+    assert [arm.name for arm in arms_of(study)] == ["a", "b"]
 
 
 def test_named_arms_change_the_control():
@@ -76,6 +88,8 @@ def test_words_are_said_once_and_none_takes_its_keys_away():
         ({"seeds": ["a"]}, "study.seeds"),
         ({"scale": "tini"}, "did you mean: tiny"),
         ({"baseline": "cosine, lr=0.1, nonne"}, "did you mean: cosine, lr=0.1, none"),
+        ({"baseline": {"average": "nonne"}}, "did you mean: none"),
+        ({"baseline": {"averge": "none"}}, "did you mean: average"),
         ({"claims": [{"arm": "nobody"}]}, "is no arm of this study"),
         ({"claims": [{"than": "control"}]}, "study.claims.arm is required"),
         ({"claims": [{"arm": "cosine, lr=0.1, none", "verdict": "beter"}]}, "better"),

@@ -25,7 +25,7 @@ from recipelab.loop.signals import StopRequest
 from recipelab.metrics.catalogue import PRIMARY
 from recipelab.records.log import Log
 from recipelab.records.places import new_folder
-from recipelab.studies.arms import Arm, arms_of, baseline_of
+from recipelab.studies.arms import Arm, arms_of, baselines_of
 from recipelab.studies.definition import Study, read_study
 from recipelab.studies.findings import Findings, findings, plain
 from recipelab.studies.launchers import LAUNCHERS, launcher
@@ -105,7 +105,7 @@ def run_study(
         folder,
         metric=metric,
         higher_is_better=higher,
-        baseline=baseline_of(definition, arms),
+        baselines=baselines_of(definition, arms),
         mixed=order.mixed,
     )
     _show(found, definition, folder, log)

@@ -13,7 +13,6 @@ from recipelab.commands.look import Look, look
 from recipelab.commands.sizes import local_data, training_samples
 from recipelab.config.identity import flatten
 from recipelab.core.errors import UserError
-from recipelab.data.pool import Pool
 from recipelab.loop.growth import along, grown
 from recipelab.loop.plan import make_plan
 from recipelab.studies.arms import Arm, settled
@@ -40,7 +39,7 @@ class Planner:
     slots: int = 1
     say: Callable[[str], None] = print
     pinned: dict[str, dict[str, Any]] = field(default_factory=dict)
-    _sizes: dict[str, tuple[int, str]] = field(default_factory=dict)
+    _sizes: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def plan(self, arms: Sequence[Arm], seeds: Sequence[int]) -> Plan:
         """Raises UserError for the first arm whose recipe cannot be, before anything is run."""
@@ -93,33 +92,32 @@ class Planner:
 
     def _rates(self, one: Asked) -> np.ndarray | None:
         """(steps,) or (steps, 2) factors of a recipe's schedule, None for one with a state."""
-        found = self._look(one)
-        samples = self._samples(found)
-        plan = make_plan(one.recipe.trainer, samples, found.execution.processes)
-        if one.recipe.batch_schedule:
-            plan = grown(plan, one.recipe.batch_schedule, one.recipe.trainer.epochs)
-        schedule = along(plan, one.recipe.slots["scheduler"].build(plan.timeline))
+        recipe = one.recipe
+        samples, processes = self._counts(one)
+        plan = make_plan(recipe.trainer, samples, processes)
+        if recipe.batch_schedule:
+            plan = grown(plan, recipe.batch_schedule, recipe.trainer.epochs)
+        schedule = along(plan, recipe.slots["scheduler"].build(plan.timeline))
         return None if hasattr(schedule, "observe") else np.asarray(schedule)
 
     def _look(self, one: Asked) -> Look:
         return look(Ask(one.arm.words, None, self.config_dir), declared=not self.read)
 
-    def _samples(self, found: Look) -> int:
-        """Training samples of a recipe's data, read once for all recipes with the same data."""
-        data = {k: v for k, v in flatten(found.recipe.config).items() if k.startswith("data.") or k == "data_root"}
-        batch = found.recipe.trainer.batch_size * found.recipe.trainer.accumulate
-        key = identity({**data, "assumed": batch})
+    def _counts(self, one: Asked) -> tuple[int, int]:
+        """Training samples and processes of a recipe; its data are read once for all recipes that have the same."""
+        flat, trainer = flatten(one.recipe.config), one.recipe.trainer
+        data = {key: value for key, value in flat.items() if key.startswith("data.") or key == "data_root"}
+        key = identity({**data, "devices": trainer.devices, "batch": trainer.batch_size * trainer.accumulate})
         if key not in self._sizes:
-            train: Pool | None = None
-            if self.read:
-                train, absent = local_data(found, lambda line: None)
-                if train is None and "download" not in found.recipe.slots["data"].kwargs:
-                    raise UserError(absent)
+            found = self._look(one)
+            train, absent = local_data(found, lambda line: None) if self.read else (None, "")
+            if self.read and train is None and "download" not in found.recipe.slots["data"].kwargs:
+                raise UserError(absent)
             count, whence = training_samples(found, train)
-            self._sizes[key] = (count, whence)
             if train is None:
-                self.say(f"{count:,} training samples {whence.partition(', ')[2] or whence}")
-        return self._sizes[key][0]
+                self.say(f"{whence if 'samples' in whence else f'{count:,} training samples, {whence}'}")
+            self._sizes[key] = (count, found.execution.processes)
+        return self._sizes[key]
 
     def pin(self, trajectory: Trajectory) -> Trajectory:
         """The trajectory with every `auto` of its execution as an earlier call resolved it, or as this machine does."""

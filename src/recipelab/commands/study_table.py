@@ -38,7 +38,7 @@ def study_table(found: Findings, definition: Study) -> Table:
     unit = ", %" if found.metric == "accuracy" else ""
     table = Table(
         box=SIMPLE_HEAD,
-        title=f"{found.split} {found.metric}{unit}; {level} intervals; against {found.baseline}, paired by seed",
+        title=f"{found.split} {found.metric}{unit}; {level} intervals; {_against(found)}, paired by seed",
         title_justify="left",
     )
     for name in HEADINGS:
@@ -55,12 +55,18 @@ def cells(line: Line, found: Findings) -> list[str]:
     one, verdict = line.interval, line.verdict
     row = [line.arm, f"{one.mean * scale:.{digits}f}", _ends(one, scale, digits), str(one.n)]
     if verdict is None:
-        return [*row, "", "", "", "baseline" if line.arm == found.baseline else "", "", _time(line)]
+        said = "baseline" if found.baselines.get(line.arm) == line.arm else ""
+        return [*row, "", "", "", said, "", _time(line)]
     c = verdict.comparison
     change = f"{c.difference.mean * scale:+.{digits}f} {_ends(c.difference, scale, digits)}".strip()
     sign = "" if c.p_sign is None else f"{c.p_sign:.3g} (least {c.p_smallest:.3g})"
     needed = "" if verdict.needed is None or verdict.word in ("better", "worse") else str(verdict.needed)
     return [*row, change, _p(verdict.p), sign, str(verdict), needed, _time(line)]
+
+
+def _against(found: Findings) -> str:
+    names = list(dict.fromkeys(found.baselines.values()))
+    return f"against {names[0]}" if len(names) == 1 else "against the baseline of each"
 
 
 def _ends(one: Interval, scale: float, digits: int) -> str:
@@ -117,7 +123,7 @@ def write_tables(found: Findings, folder: Path) -> None:
         lines.append("| " + " | ".join(values) + " |")
     lines += [
         "",
-        f"{found.split} {found.metric}; differences against {found.baseline}, paired by seed; * Pareto front.",
+        f"{found.split} {found.metric}; differences {_against(found)}, paired by seed; * Pareto front.",
     ]
     lines += [f"- claim {held.found}: {_escaped(held.says)} (n = {held.n})" for held in found.claims]
     lines += [f"- note: {_escaped(note)}" for note in found.notes]

@@ -35,23 +35,22 @@ class Verdict:
 
 
 def verdicts(
-    arms: Mapping[str, np.ndarray],
-    baseline: np.ndarray,
+    pairs: Mapping[str, tuple[np.ndarray, np.ndarray]],
     *,
     higher_is_better: bool = True,
     margin: float | None = None,
     confidence: float = 0.95,
 ) -> dict[str, Verdict]:
-    """A verdict on each arm, (n,) values paired by seed with `baseline` (n,).
+    """A verdict on each arm: (n,) values, and those of what it is compared with, paired by seed.
 
     The comparisons are one family: the chance that any arm without a difference is called better or worse is at most
     1 - confidence, if differences are normal. Equivalence, a family of its own, is tested when a margin is given. An
     arm that is both proven different and proven within the margin is called by its difference.
     """
     alpha = 1 - confidence
-    found = {name: compare(values, baseline, confidence) for name, values in arms.items()}
+    found = {name: compare(values, baseline, confidence) for name, (values, baseline) in pairs.items()}
     adjusted = holm([one.p for one in found.values()])
-    within = [equivalence(np.asarray(values) - baseline, margin) if margin else None for values in arms.values()]
+    within = [equivalence(np.asarray(one) - other, margin) if margin else None for one, other in pairs.values()]
     close = holm(within)
     result = {}
     for (name, one), p, p_close in zip(found.items(), adjusted, close, strict=True):

@@ -29,23 +29,39 @@ def arms_of(study: Study, words: Sequence[str] = ()) -> list[Arm]:
 
     Raises UserError when two arms have one name, or when the baseline or a claim names none.
     """
-    cells = _grid(study) if study.grid else [(CONTROL, {}, [])]
+    alone: list[tuple[str, dict[str, str], list[str]]] = [(CONTROL, {}, [])] if study.control or not study.arms else []
+    cells = _grid(study) if study.grid else alone
     arms = [_arm(study, name, levels, changes, words) for name, levels, changes in cells]
     for name, changes in study.arms.items():
         if any(arm.name == name for arm in arms):
             raise UserError(f"study.arms.{name}: there is another arm of that name")
         arms.append(_arm(study, name, {}, changes, words))
     names = [arm.name for arm in arms]
-    _require(study.baseline, names, "study.baseline")
+    if isinstance(study.baseline, str):
+        _require(study.baseline, names, "study.baseline")
+    baselines_of(study, arms)
     for claim in claims_of(study):
         _require(claim.arm, names, "study.claims.arm")
         _require(None if claim.than == CONTROL else claim.than, names, "study.claims.than")
     return arms
 
 
-def baseline_of(study: Study, arms: Sequence[Arm]) -> str:
-    """The name of the arm that the others are compared with."""
-    return study.baseline or arms[0].name
+def baselines_of(study: Study, arms: Sequence[Arm]) -> dict[str, str]:
+    """Name of an arm -> name of the one that it is compared with; its own name for a baseline.
+
+    Raises UserError for a level that an axis has not.
+    """
+    if not isinstance(study.baseline, dict):
+        name = study.baseline or arms[0].name
+        return {arm.name: name for arm in arms}
+    by_levels = {tuple(arm.levels.items()): arm.name for arm in arms if arm.levels}
+    for axis, level in study.baseline.items():
+        levels = list(dict.fromkeys(arm.levels[axis] for arm in arms if axis in arm.levels))
+        if level not in levels:
+            hint = did_you_mean(level, levels) if levels else did_you_mean(axis, study.grid)
+            raise UserError(f"study.baseline.{axis}={level}: the study has no such level{hint}")
+    changed = {arm.name: {**arm.levels, **study.baseline} for arm in arms if arm.levels}
+    return {name: by_levels[tuple(levels.items())] for name, levels in changed.items()}
 
 
 def _require(name: str | None, names: Sequence[str], key: str) -> None:

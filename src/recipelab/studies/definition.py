@@ -62,15 +62,16 @@ class Study:
     question: str = ""
     """What the study is to answer; the title of its report."""
     control: Words = field(default_factory=list)
-    """Overrides that all arms share. Without a grid it is itself an arm, of the name `control`."""
+    """Overrides that all arms share. Without a grid it is itself an arm, of the name `control`, unless it is empty."""
     arms: dict[str, Words] = field(default_factory=dict)
     """Name of an arm -> what it changes in the control."""
     grid: dict[str, Any] = field(default_factory=dict)
     """Axis -> its levels: values of the key of that name, or level -> overrides. Every combination is an arm."""
     when: dict[str, Words] = field(default_factory=dict)
     """Word of an arm, such as model=resnet50 -> overrides that it brings with it, before the arm's own."""
-    baseline: str | None = None
-    """The arm that others are compared with; null: `control`, or the first arm of a grid."""
+    baseline: str | dict[str, str] | None = None
+    """The arm that others are compared with; null: the first. Of a grid also axis: level, and each arm is compared with
+    the one that has this level and is otherwise its own: {technique: none}."""
     seeds: Annotated[list[Seed], MinLen(1)] = field(default_factory=lambda: [0, 1, 2])
     """One training of every arm a seed; comparisons are paired by it."""
     metric: str = "auto"

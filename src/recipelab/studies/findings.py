@@ -69,7 +69,7 @@ class Findings:
     metric: str
     split: str
     higher_is_better: bool
-    baseline: str
+    baselines: Mapping[str, str]
     measured: tuple[Measured, ...]
     lines: tuple[Line, ...]
     effects: tuple[Effect, ...] = ()
@@ -125,7 +125,7 @@ def findings(
     *,
     metric: str,
     higher_is_better: bool,
-    baseline: str,
+    baselines: Mapping[str, str],
     mixed: bool = False,
 ) -> Findings:
     """The table, the verdicts, the effects and the claims of a study. mixed: compare what was executed differently."""
@@ -133,16 +133,16 @@ def findings(
     notes = _notes(measured)
     refused = len({m.execution for m in measured}) > 1 and not mixed
     by_arm = _by_arm(plan, measured)
-    lines = _lines(study, by_arm, measured, baseline, higher_is_better, refused)
+    lines = _lines(study, by_arm, measured, baselines, higher_is_better, refused)
     return Findings(
         metric=metric,
         split=study.split,
         higher_is_better=higher_is_better,
-        baseline=baseline,
+        baselines=baselines,
         measured=tuple(measured),
         lines=tuple(lines),
         effects=tuple(_effects(study, plan, measured)),
-        claims=tuple(_claims(study, plan, folder, metric, higher_is_better, baseline)) if not refused else (),
+        claims=tuple(_claims(study, plan, folder, metric, higher_is_better)) if not refused else (),
         missing=tuple(missing),
         notes=tuple(notes),
     )
@@ -175,7 +175,7 @@ def _lines(
     study: Study,
     by_arm: Mapping[str, Mapping[int, float]],
     measured: Sequence[Measured],
-    baseline: str,
+    baselines: Mapping[str, str],
     higher: bool,
     refused: bool,
 ) -> list[Line]:
@@ -191,7 +191,7 @@ def _lines(
         np.array([seconds[n] for n in timed]), np.array([means[n] for n in timed]), higher_is_better=higher
     )
     on_front = {timed[i] for i in front}
-    found = {} if refused else _verdicts(study, present, baseline, higher)
+    found = {} if refused else _verdicts(study, present, baselines, higher)
     best = (max if higher else min)(means, key=lambda name: means[name], default=None)
     proven = best is not None and best in found and found[best].word == "better"
     return [
@@ -208,21 +208,16 @@ def _lines(
 
 
 def _verdicts(
-    study: Study, present: Mapping[str, Mapping[int, float]], baseline: str, higher: bool
+    study: Study, present: Mapping[str, Mapping[int, float]], baselines: Mapping[str, str], higher: bool
 ) -> dict[str, Verdict]:
-    """Each arm against the baseline over the seeds that all arms of the study share."""
-    if baseline not in present:
-        return {}
-    pairs = {name: paired(values, present[baseline]) for name, values in present.items() if name != baseline}
-    sizes = {len(one) for one, _ in pairs.values()} - {0}
-    if not sizes:
-        return {}
-    options: dict[str, Any] = {"higher_is_better": higher, "margin": study.margin, "confidence": study.confidence}
-    shared = [s for s in present[baseline] if all(s in values for values in present.values())]
-    if not shared:
-        return {}
-    arms = {name: np.array([present[name][s] for s in shared]) for name in pairs}
-    return verdicts(arms, np.array([present[baseline][s] for s in shared]), **options)
+    """Each arm against its baseline, over the seeds that both have."""
+    pairs = {
+        name: paired(values, present[baselines[name]])
+        for name, values in present.items()
+        if baselines.get(name, name) != name and baselines[name] in present
+    }
+    there = {name: pair for name, pair in pairs.items() if len(pair[0])}
+    return verdicts(there, higher_is_better=higher, margin=study.margin, confidence=study.confidence)
 
 
 def _effects(study: Study, plan: Plan, measured: Sequence[Measured]) -> list[Effect]:
@@ -240,14 +235,14 @@ def _effects(study: Study, plan: Plan, measured: Sequence[Measured]) -> list[Eff
     return effects(table, list(axes.items()), study.confidence)
 
 
-def _claims(study: Study, plan: Plan, folder: Path, metric: str, higher: bool, baseline: str) -> list[Held]:
+def _claims(study: Study, plan: Plan, folder: Path, metric: str, higher: bool) -> list[Held]:
     """Every claim, decided by one-sided tests at 1 - confidence over all claims together (Holm)."""
     alpha = 1 - study.confidence
     tested = []
     for claim in claims_of(study):
         name, split = claim.metric or metric, claim.split or study.split
         by_arm = _by_arm(plan, measure(folder, plan, name, split)[0])
-        than = baseline if claim.than == CONTROL and CONTROL not in by_arm else claim.than
+        than = claim.than if claim.than != CONTROL or CONTROL in by_arm else next(iter(by_arm))
         arm, other = paired(by_arm[claim.arm], by_arm[than])
         tested.append((claim, than, name, split, len(arm), *_tests(claim, arm, other, study, higher)))
     holds = holm([one[5] for one in tested])
@@ -289,7 +284,7 @@ def plain(found: Findings, folder: Path) -> dict[str, Any]:
         "metric": found.metric,
         "split": found.split,
         "higher_is_better": found.higher_is_better,
-        "baseline": found.baseline,
+        "baselines": dict(found.baselines),
         "arms": [_plain_line(line) for line in found.lines],
         "runs": [
             {
