@@ -18,6 +18,7 @@ RECIPE_COMMANDS = {
 }
 RUNS = "list run records as a table"
 EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
+STUDY = "run a study: the fewest trainings that answer its question, and what they prove"
 PREDICT = "what trained runs say of image files, as CSV"
 LEDGER = "draw what became of every validation sample in a run; compare runs sample by sample"
 
@@ -92,6 +93,10 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--cfg", choices=["job"], help="print the complete recipe and stop")
         if name == "train":
             sub.add_argument("--quiet", action="store_true", help="print nothing; the record's train.log has it all")
+            text = "a study without a name: model=resnet20,resnet56 seed=1,2,3 is every combination"
+            sub.add_argument("--multirun", "-m", action="store_true", help=text)
+            _add_order(sub)
+    _add_study(commands)
     _add_evaluate(commands)
     _add_predict(commands)
     _add_ledger(commands)
@@ -99,6 +104,28 @@ def _parser() -> argparse.ArgumentParser:
     runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
     runs.set_defaults(command=_runs)
     return parser
+
+
+def _add_study(commands: Any) -> None:
+    sub = commands.add_parser("study", help=STUDY, description=STUDY, allow_abbrev=False)
+    sub.add_argument("name", metavar="NAME|FILE", help="a study of the package or of --config-dir, or a yaml file")
+    text = "for every arm; scale=tiny, seeds=[1,2] and study.KEY=VALUE change the study itself"
+    sub.add_argument("overrides", nargs="*", metavar="KEY=VALUE", help=text)
+    sub.add_argument("--output", metavar="DIR", default="outputs/studies", help="default: %(default)s")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.add_argument("--quiet", action="store_true", help="print nothing; the study's study.log has it all")
+    _add_order(sub)
+    sub.set_defaults(command=_study)
+
+
+def _add_order(sub: argparse.ArgumentParser) -> None:
+    """How a study is run, named or not."""
+    sub.add_argument("--dry-run", action="store_true", help="of a study: print the plan and every command, run nothing")
+    sub.add_argument("--jobs", type=int, default=1, metavar="N", help="of a study: trainings at once (default: 1)")
+    sub.add_argument("--launcher", default="local", help="of a study: local, slurm or ray (default: local)")
+    sub.add_argument("--retry", type=int, default=0, metavar="N", help="of a study: further tries of a failed training")
+    text = "of a study: give verdicts even on runs that different machines or versions executed"
+    sub.add_argument("--mixed", action="store_true", help=text)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -163,7 +190,7 @@ class _RecipeParser(argparse.ArgumentParser):
     """A command; the help of one over a recipe goes on with every group, choice and key."""
 
     def format_help(self) -> str:
-        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger):
+        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger, _study):
             return super().format_help()
         from recipelab.config.describe import keys
 
@@ -185,6 +212,8 @@ def _print_recipe(options: argparse.Namespace) -> int:
 
 
 def _train(options: argparse.Namespace) -> int:
+    if options.multirun:
+        return _multirun(options)
     if options.cfg:
         return _print_recipe(options)
     from recipelab.commands.crossval import cross_validate, wants_every_fold
@@ -192,6 +221,25 @@ def _train(options: argparse.Namespace) -> int:
 
     run = cross_validate if wants_every_fold(_ask(options, options.overrides)) else train
     run(*options.overrides, config=options.config, config_dir=options.config_dir, quiet=options.quiet)
+    return 0
+
+
+def _order(options: argparse.Namespace) -> dict[str, Any]:
+    names = ("jobs", "launcher", "retry", "mixed", "config_dir", "quiet")
+    return {name: getattr(options, name) for name in names}
+
+
+def _study(options: argparse.Namespace) -> int:
+    from recipelab.commands.study import study
+
+    study(options.name, *options.overrides, dry_run=options.dry_run, output=options.output, **_order(options))
+    return 0
+
+
+def _multirun(options: argparse.Namespace) -> int:
+    from recipelab.commands.multirun import multirun
+
+    multirun(options.overrides, dry_run=options.dry_run, **_order(options))
     return 0
 
 

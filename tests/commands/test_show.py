@@ -12,7 +12,8 @@ from PIL import Image
 from recipelab.cli import main
 from recipelab.commands import show as module
 from recipelab.commands.ask import Ask
-from recipelab.commands.show import KNOWN_SAMPLES, _photographs, show
+from recipelab.commands.show import _photographs, show
+from recipelab.commands.sizes import KNOWN_SAMPLES
 from recipelab.core.errors import UserError
 
 Capture = pytest.CaptureFixture[str]

@@ -66,6 +66,8 @@ class Screen:
 
     def checkpoint(self, name: str, content: dict[str, Any]) -> None:
         """Write a checkpoint, whole or not at all."""
+        if name.startswith("step_"):  # the bests first: who finds the checkpoint finds them, too
+            self.record.keep_best(int(content["step"]))
         self.record.save_checkpoint(name, content)
 
     def progress(self, step: int, loss: float | None, images_per_second: float) -> None:

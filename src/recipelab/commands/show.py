@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,9 @@ from torch import Tensor
 from recipelab.commands import groups
 from recipelab.commands.ask import Ask, key_of
 from recipelab.commands.check import build_optimizer
-from recipelab.commands.job import split_data
 from recipelab.commands.look import Look, look, tried_model
 from recipelab.commands.runs import PIPED_WIDTH
+from recipelab.commands.sizes import local_data, training_samples
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.generators import epoch_draws, generator
 from recipelab.data.pool import Pool
@@ -33,9 +32,6 @@ from recipelab.optim.plan import courses
 
 PARTS = ("model", "param_groups", "scheduler", "augment")
 IMAGES, DRAWS = 8, 8  # rows and columns of the contact sheet
-ASSUMED_STEPS = 100  # of an epoch, when the size of the data is not known
-# Training samples of data sets of a fixed size, for a schedule before they are fetched.
-KNOWN_SAMPLES = {"recipelab.data.cifar.CIFAR10": 50_000, "recipelab.data.cifar.CIFAR100": 50_000}
 
 
 def show(ask: Ask, parts: Sequence[str], to: str) -> None:
@@ -55,7 +51,7 @@ def show(ask: Ask, parts: Sequence[str], to: str) -> None:
     if not {"scheduler", "augment"} & set(chosen):
         return
     with _writing(to) as folder:
-        train, absent = _local_data(found)
+        train, absent = local_data(found, print)
         if "scheduler" in chosen:
             _show_schedule(found, train, folder / "schedule.png")
         if "augment" in chosen:
@@ -82,32 +78,6 @@ def _writing(to: str) -> Iterator[Path]:
         yield folder
     except OSError as error:
         raise UserError(f"--to {to}: {error.strerror or error}; give another folder, --to DIR") from error
-
-
-class _Loaded:
-    """A source whose pools are in memory."""
-
-    def __init__(self, pools: tuple[Pool, Pool | None]) -> None:
-        self.pools = pools
-
-    def load(self, say: object) -> tuple[Pool, Pool | None]:
-        return self.pools
-
-
-def _local_data(found: Look) -> tuple[Pool | None, str]:
-    """The training split, or None and why it is not here."""
-    slot = found.recipe.slots["data"]
-    if "download" in slot.kwargs:
-        slot = replace(slot, kwargs={**slot.kwargs, "download": False})
-    try:
-        loaded = slot.build().load(print)
-    except UserError as error:
-        return None, str(error).splitlines()[0].rstrip(":")
-    return _training_split(found, loaded), ""
-
-
-def _training_split(found: Look, pools: tuple[Pool, Pool | None]) -> Pool:
-    return split_data(found.recipe, found.facts, _Loaded(pools), print)["train"]
 
 
 def _show_model(found: Look) -> None:
@@ -140,7 +110,7 @@ def _show_groups(found: Look) -> None:
 
 def _show_schedule(found: Look, train: Pool | None, path: Path) -> None:
     recipe = found.recipe
-    samples, whence = _samples(found, train)
+    samples, whence = training_samples(found, train)
     plan = make_plan(recipe.trainer, samples, found.execution.processes)
     model = tried_model(recipe.slots["model"], found.facts)
     optimizer = build_optimizer(recipe, model, found.execution)
@@ -171,20 +141,6 @@ def _warmup(found: Look) -> str | None:
     """The warm-up, when the schedule has one that is not nothing."""
     warmup = found.recipe.slots["scheduler"].kwargs.get("warmup")
     return warmup if isinstance(warmup, str) and not warmup.startswith("0") else None
-
-
-def _samples(found: Look, train: Pool | None) -> tuple[int, str]:
-    """Samples of an epoch, and where the number is from."""
-    if train is not None:
-        return len(train), f"{len(train):,} training samples"
-    slot, trainer = found.recipe.slots["data"], found.recipe.trainer
-    known = KNOWN_SAMPLES.get(f"{slot.target.__module__}.{slot.name}")
-    if known is None:
-        return ASSUMED_STEPS * trainer.batch_size * trainer.accumulate, "assumed: the data are not here to be counted"
-    labels = torch.arange(known) % found.facts.num_classes
-    blank = Pool(torch.zeros(known, 1, 1, 1, dtype=torch.uint8), labels)
-    count = len(_training_split(found, (blank, blank)))
-    return count, f"{count:,} training samples, by the published size"
 
 
 def _show_augment(found: Look, train: Pool | None, absent: str, path: Path) -> None:

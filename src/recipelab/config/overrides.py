@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
@@ -83,3 +85,21 @@ def line(override: Override) -> str:
     if "." not in key and key not in TOP_KEYS:
         return f"{key}={'none' if override.value() is None else value}"
     return f"++{key}={value}"
+
+
+_UNQUOTED = re.compile(r"[\w\-/+.$%*@?|]+")
+
+
+def written(value: Any) -> str:
+    """A plain value as the grammar of overrides reads it."""
+    if value is None:
+        return "null"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, Mapping):
+        return "{" + ",".join(f"{key}:{written(item)}" for key, item in value.items()) + "}"
+    if isinstance(value, list | tuple):
+        return "[" + ",".join(map(written, value)) + "]"
+    if isinstance(value, str) and not _UNQUOTED.fullmatch(value):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    return str(value)

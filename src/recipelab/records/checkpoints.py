@@ -31,6 +31,11 @@ def path_of(folder: Path, name: str) -> Path:
     return folder / f"{name}.pt"
 
 
+def kept_at(folder: Path, step: int) -> Path:
+    """Where the best checkpoints as they stood at `step` are kept."""
+    return folder / f"at_step_{step}"
+
+
 def names(folder: Path) -> list[str]:
     """The checkpoints in the folder, the newest first."""
     files = [path for path in folder.glob("*.pt") if not path.name.startswith(".")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import itertools
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -205,6 +206,22 @@ class Record:
         with self._writing(checkpoints.path_of(self._checkpoints, name)) as path:
             path.parent.mkdir(exist_ok=True)
             checkpoints.save(path, content)
+
+    def keep_best(self, step: int) -> None:
+        """Keep the best checkpoints as they stand at `step`, in checkpoints/at_step_N, for a training that forks there.
+
+        They are links to the same files, which are replaced and never written to, so they cost nothing until then.
+        """
+        with self._writing(checkpoints.kept_at(self._checkpoints, step)) as folder:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            for name in checkpoints.names(self._checkpoints):
+                if name == "best" or name.startswith("best_"):
+                    source = checkpoints.path_of(self._checkpoints, name)
+                    try:
+                        os.link(source, folder / source.name)
+                    except OSError:  # a file system without hard links
+                        shutil.copyfile(source, folder / source.name)
 
     def load_checkpoint(self, name: str) -> dict[str, Any]:
         """What `save_checkpoint` was given, on the CPU. Raises UserError naming the file and the others there are."""

@@ -1,0 +1,136 @@
+"""What a study shows at its end: the table of arms, effects, claims; and the same as CSV and Markdown."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+from rich.text import Text
+
+from recipelab.core import atomic
+from recipelab.core.cells import csv_cell
+from recipelab.statistics.intervals import Interval
+from recipelab.studies.definition import Study
+from recipelab.studies.findings import Findings, Line
+from recipelab.studies.progress import duration
+
+HEADINGS = (
+    "arm",
+    "mean",
+    "interval",
+    "n",
+    "difference",
+    "p (Holm)",
+    "p (sign flip)",
+    "verdict",
+    "seeds needed",
+    "time",
+)
+
+
+def study_table(found: Findings, definition: Study) -> Table:
+    """A row an arm; the best is bold only where it is proven better than the baseline."""
+    level = f"{100 * definition.confidence:g} %"
+    unit = ", %" if found.metric == "accuracy" else ""
+    table = Table(
+        box=SIMPLE_HEAD,
+        title=f"{found.split} {found.metric}{unit}; {level} intervals; {_against(found)}, paired by seed",
+        title_justify="left",
+    )
+    for name in HEADINGS:
+        table.add_column(Text(name), justify="left" if name in ("arm", "verdict") else "right")
+    for line in found.lines:
+        table.add_row(*map(Text, cells(line, found)), style="bold" if line.best else None)
+    return table
+
+
+def cells(line: Line, found: Findings) -> list[str]:
+    """The cells of an arm."""
+    scale = 100.0 if found.metric == "accuracy" else 1.0
+    digits = 2 if found.metric == "accuracy" else 4
+    one, verdict = line.interval, line.verdict
+    row = [line.arm, f"{one.mean * scale:.{digits}f}", _ends(one, scale, digits), str(one.n)]
+    if verdict is None:
+        said = "baseline" if found.baselines.get(line.arm) == line.arm else ""
+        return [*row, "", "", "", said, "", _time(line)]
+    c = verdict.comparison
+    change = f"{c.difference.mean * scale:+.{digits}f} {_ends(c.difference, scale, digits)}".strip()
+    sign = "" if c.p_sign is None else f"{c.p_sign:.3g} (least {c.p_smallest:.3g})"
+    needed = "" if verdict.needed is None or verdict.word in ("better", "worse") else str(verdict.needed)
+    return [*row, change, _p(verdict.p), sign, str(verdict), needed, _time(line)]
+
+
+def _against(found: Findings) -> str:
+    names = list(dict.fromkeys(found.baselines.values()))
+    return f"against {names[0]}" if len(names) == 1 else "against the baseline of each"
+
+
+def _ends(one: Interval, scale: float, digits: int) -> str:
+    if one.low is None or one.high is None:
+        return ""
+    return f"[{one.low * scale:.{digits}f}, {one.high * scale:.{digits}f}]"
+
+
+def _p(value: float | None) -> str:
+    return "" if value is None else f"{value:.3g}"
+
+
+def _time(line: Line) -> str:
+    return "" if line.seconds is None else duration(line.seconds) + (" *" if line.on_front else "")
+
+
+def effects_table(found: Findings) -> Table:
+    """Main effects and two-way interactions of a grid."""
+    scale, digits = (100.0, 2) if found.metric == "accuracy" else (1.0, 4)
+    table = Table(box=SIMPLE_HEAD, title="effects, over all settings of the other axes", title_justify="left")
+    for name in ("effect", "size", "interval", "p (Holm)"):
+        table.add_column(name, justify="left" if name == "effect" else "right")
+    for effect in found.effects:
+        name = " x ".join(f"{axis}: {level}" for axis, level in effect.terms)
+        size = f"{effect.size.mean * scale:+.{digits}f}"
+        table.add_row(Text(name), size, _ends(effect.size, scale, digits), _p(effect.p))
+    return table
+
+
+def say_claims(found: Findings, say: Callable[[str], None]) -> None:
+    """Each claim with what the records say of it."""
+    for held in found.claims:
+        p = "" if held.p is None else f", p {held.p:.3g}"
+        say(f"claim {held.found}: {held.says} (n = {held.n}{p})")
+
+
+def write_tables(found: Findings, folder: Path) -> None:
+    """results.csv, a row an arm and seed, and table.md."""
+
+    def rows(file: Any) -> None:
+        out = csv.writer(file)
+        out.writerow(["arm", "seed", found.metric, "seconds", "checkpoint", "view", "record"])
+        for m in found.measured:
+            record = m.record.relative_to(folder)
+            cells = [csv_cell(m.arm), m.seed, repr(m.value), m.seconds, m.checkpoint, m.view, csv_cell(str(record))]
+            out.writerow(cells)
+
+    atomic.write_lines(folder / "results.csv", rows)
+    lines = ["| " + " | ".join(HEADINGS) + " |", "|" + " --- |" * len(HEADINGS)]
+    for line in found.lines:
+        values = [_escaped(cell) for cell in cells(line, found)]
+        if line.best:
+            values[1] = f"**{values[1]}**"
+        lines.append("| " + " | ".join(values) + " |")
+    lines += [
+        "",
+        f"{found.split} {found.metric}; differences {_against(found)}, paired by seed; * Pareto front.",
+    ]
+    lines += [f"- claim {held.found}: {_escaped(held.says)} (n = {held.n})" for held in found.claims]
+    lines += [f"- note: {_escaped(note)}" for note in found.notes]
+    atomic.write_text(folder / "table.md", "\n".join(lines) + "\n")
+
+
+def _escaped(text: str) -> str:
+    for char in "\\|<>*_`[]":
+        text = text.replace(char, f"\\{char}")
+    return text.replace("\n", " ")

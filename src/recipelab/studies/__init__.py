@@ -1,0 +1,1 @@
+"""Studies: the fewest trainings that answer a question, and what their records prove."""
