@@ -29,6 +29,7 @@ from torch import Tensor
 from harness import Clock, autocast, plain_torch, settings, train_against
 from recipelab.commands.assemble import Parts
 from recipelab.commands.job import Job
+from recipelab.config.averages import view_names
 from timing import Figure, Report, finish, parser
 
 GOAL = 0.95
@@ -123,7 +124,7 @@ def _recipe(given: Namespace) -> list[str]:
 
 def _report(given: Namespace, job: Job, clock: Clock, limit: Limit) -> Report:
     samples, val = len(job.pools["train"]), len(job.pools["val"])
-    views = 1 + len(job.recipe.averaging.decays if job.recipe.averaging else [])
+    views = len(view_names(job.recipe.averaging))
     ours = [samples / seconds for seconds in clock.training[1:]]
     around = _around(limit.train)
     evaluation = [val / seconds for seconds in clock.evaluation[views:]]

@@ -32,6 +32,7 @@ class Packing:
         self.aliases = {key: first.setdefault(id(home[name]), key) for key, (home, name) in owned.items()}
         self.homes = {key: owned[key] for key in first.values()}
         self.keys = list(self.homes)
+        self.complex = any(home[name].is_complex() for home, name in owned.values())
         self.shapes = [source.shape for source in self.sources()]
         sizes = [shape.numel() for shape in self.shapes]
         self.size = sum(sizes)
@@ -42,7 +43,7 @@ class Packing:
     def sources(self) -> list[Tensor]:
         """The model's own tensors now: a module may have put a new one in a buffer's or parameter's place."""
         found = [home[name] for home, name in self.homes.values()]
-        return [torch.view_as_real(t.detach()) if t.is_complex() else t for t in found]
+        return [torch.view_as_real(t.detach()) if t.is_complex() else t for t in found] if self.complex else found
 
     def new(self, rows: int) -> Tensor:
         """(rows, size): so many copies of the present weights."""
