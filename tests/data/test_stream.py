@@ -22,6 +22,7 @@ from recipelab.core.errors import RunError
 from recipelab.core.generators import hash32
 from recipelab.data import stream, workers
 from recipelab.data.loader import EvalLoader, TrainLoader
+from recipelab.data.pool import Pool
 from recipelab.data.rows import Loading, Mapped, Pass
 from recipelab.data.stream import Desk, Stream
 from recipelab.data.workers import seed_sample
@@ -149,7 +150,7 @@ def test_two_passes_at_once(make: Make) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_other_types_than_bytes(make: Make, workers: int) -> None:
-    images = make(workers, Drawing(dtype=np.float32)).tensor()
+    images = make(workers, Drawing(dtype=np.float32)).loaded()[0]
     assert images.dtype == torch.float32
     assert images[:, 1, 1, 1].tolist() == list(range(COUNT))
 
@@ -179,12 +180,33 @@ def test_the_next_sample_stands_in_with_its_own_label_and_evaluation_leaves_it_o
 
 def test_what_stands_in_is_of_the_same_split(make: Make) -> None:
     rows = make(0, Drawing([4, 6], patient=True)).subset(torch.tensor([2, 4, 6, 8]))
-    assert rows.tensor()[:, 1, 1, 1].tolist() == [2, 8, 8, 8]
+    what = Pass(training=True)
+    ((images, shown),) = rows.chunks(torch.arange(4), 4, what)
+    assert images[:, 1, 1, 1].tolist() == [2, 8, 8, 8]
+    assert shown is not None
+    assert shown.tolist() == [0, 3, 3, 3]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_however_many_in_a_row_are_broken_an_evaluation_has_the_others(make: Make, workers: int) -> None:
+    rows = make(workers, Drawing(range(5, 45), patient=True))
+    good = [*range(5), *range(45, COUNT)]
+    images, read = rows.loaded()
+    assert read.tolist() == images[:, 1, 1, 1].tolist() == good
+    pool = Pool(rows, torch.arange(COUNT), [str(row) for row in range(COUNT)]).in_memory()
+    assert pool.targets.tolist() == good == [int(name) for name in pool.names or []]
+    evaluated = EvalLoader(rows, torch.arange(COUNT), normalize=_same, batch_size=7)
+    assert torch.cat([batch.target.first for batch in evaluated]).tolist() == good
+    with pytest.raises(RunError, match="sample 5: it is empty"):
+        list(rows.chunks(torch.arange(COUNT), 7, Pass(training=True)))
 
 
 def test_nothing_can_stand_in_for_all(make: Make) -> None:
+    rows = make(0, Drawing(range(COUNT), patient=True))
     with pytest.raises(RunError, match="sample 0: it is empty"):
-        make(0, Drawing(range(COUNT), patient=True)).tensor()
+        list(rows.chunks(torch.arange(COUNT), 7, Pass(training=True)))
+    with pytest.raises(RunError, match="not one of 50 samples can be read: sample 0: it is empty"):
+        rows.loaded()
 
 
 class Nothing:
@@ -208,7 +230,7 @@ class Killed(Drawing):
 
 def test_a_worker_that_is_killed_ends_the_pass_with_the_reason(make: Make) -> None:
     with pytest.raises(RunError, match="a worker process that reads the data was killed"):
-        make(2, Killed()).tensor()
+        make(2, Killed()).loaded()
 
 
 def _orphan_maker(pids: Any) -> None:
@@ -254,7 +276,7 @@ def test_mapped_rows_are_those_of_the_tensor(size: int) -> None:
     rows = Mapped(stored).subset(torch.arange(5, 55)).subset(torch.arange(COUNT).flip(0))
     wanted = stored[5:55].flip(0)
     assert torch.equal(torch.cat([images for images, _ in rows.chunks(order(), size, Pass())]), wanted[order()])
-    assert torch.equal(rows.tensor(), wanted)
+    assert torch.equal(rows.loaded()[0], wanted)
     assert list(rows.chunks(order()[:0], size, Pass())) == []
     digest = hashlib.sha256()
     rows.feed(digest)

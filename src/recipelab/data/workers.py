@@ -73,8 +73,8 @@ class Task:
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task. images: None when they are in the shared memory. chosen: which row of each sample was read.
-    failures: row -> why it could not be."""
+    """What came of a task. images: None when they are in the shared memory. chosen: which row of each sample was read;
+    -1 for none. failures: row -> why it could not be."""
 
     images: NDArray[Any] | None
     chosen: list[int]
@@ -82,7 +82,10 @@ class Done:
 
 
 def perform(reader: Reader, task: Task, out: NDArray[Any]) -> Done:
-    """Read the samples of a task into `out` (B, *S, C). Raises whatever the reader does when none can stand in."""
+    """Read the samples of a task into `out` (B, *S, C). Raises Unreadable for one that cannot be, nor any in its place.
+
+    Of a patient reader an evaluation leaves such a sample out: its row of `out` is zero.
+    """
     chosen, failures = [], {}
     for index, rows in enumerate(task.rows):
         for row in rows:
@@ -95,12 +98,15 @@ def perform(reader: Reader, task: Task, out: NDArray[Any]) -> Done:
             chosen.append(row)
             break
         else:
-            raise Unreadable(failures[rows[0]])
+            if task.training or not reader.patient:
+                raise Unreadable(failures[rows[0]])
+            out[index] = 0
+            chosen.append(-1)
     return Done(None, chosen, failures)
 
 
 class Unreadable(Exception):
-    """A sample that cannot be read, nor any that could stand in. Its text names the sample and the reason."""
+    """A sample that cannot be read, nor any that could stand in for it. Its text names the sample and the reason."""
 
 
 def seed_sample(value: int) -> None:
