@@ -148,6 +148,22 @@ def test_a_file_that_breaks_ends_the_run_with_its_name_or_is_left_out(words, pho
     assert found.result["unreadable_samples"] == 1
 
 
+def test_files_listed_in_a_table_stream_to_the_same_bits(words, photos, tmp_path):
+    """Regressions too: float targets find the samples that they belong to."""
+    words = [word for word in words if not word.startswith(("data=", "data.crop", "mix=", "select="))]
+    names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
+    (tmp_path / "t.csv").write_text("\n".join(["path,target", *(f"{name},{n / 7}" for n, name in enumerate(names))]))
+    words += ["data=csv", f"data.root={tmp_path / 't.csv'}", f"data.images={photos}", "trainer.epochs=1"]
+    words += ["data.mean=[0.5,0.5,0.5]", "data.std=[0.3,0.3,0.3]", "data.cache=none"]
+    first, other = (
+        run(words, f"data.storage={storage}", "data.num_workers=2", f"output={tmp_path / storage}")
+        for storage in ("memory", "stream")
+    )
+    assert first.facts.task == "regression"
+    assert all(torch.equal(load(other.path)["model"][name], value) for name, value in load(first.path)["model"].items())
+    assert other.result["test"] == first.result["test"]
+
+
 def test_an_evaluation_leaves_out_what_cannot_be_read_and_counts_the_rest(words, photos, tmp_path, capsys):
     words = [word for word in words if "crop_scale" not in word]
     words += ["data.storage=stream", "data.on_error=skip", "data.mean=[0.5,0.5,0.5]", "data.std=[0.3,0.3,0.3]"]

@@ -116,6 +116,7 @@ class ImageFolder:
             storage=self.storage,
             on_error=self.on_error,
             keep=self.cache,
+            chosen=folder.chosen,
         )
 
     def _size(self) -> tuple[int, int]:
