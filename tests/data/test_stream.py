@@ -77,7 +77,7 @@ def order() -> Tensor:
 
 
 def shown(rows: Stream, size: int, first: int = 0) -> Tensor:
-    what = Pass(seed=7, purpose="sample", epoch=2, first=first, training=True)
+    what = Pass(seed=7, purpose="sample", epoch=2, positions=torch.arange(first, COUNT), training=True)
     return torch.cat([images.clone() for images, _ in rows.chunks(order()[first:], size, what)])
 
 
@@ -98,6 +98,22 @@ def test_neither_workers_nor_chunks_nor_the_start_change_a_bit(make: Make, monke
         rows = make(workers, prefetch=prefetch)
         for size, first in itertools.product([1, 7, 50, 64], [0, 13, 49]):
             assert torch.equal(shown(rows, size, first), wanted[first:])
+
+
+def test_ranks_share_an_epoch_with_the_draws_of_one_process(make: Make) -> None:
+    """Of 50 samples in batches of 2 x 8 each is drawn once, at its place in the order of all; the last is shared."""
+    labels = torch.arange(COUNT)
+    whole = TrainLoader(make(0), labels, augment=Nothing(), normalize=_same, batch_size=16, seed=1)
+    ranks = [
+        TrainLoader(make(1), torch.arange(COUNT), augment=Nothing(), normalize=_same, batch_size=8, seed=1).of_rank(
+            n, 2
+        )
+        for n in (0, 1)
+    ]
+    for start in (0, 32):
+        for batch, *shares in zip(*(loader.epoch(3, start) for loader in (whole, *ranks)), strict=True):
+            assert torch.equal(torch.cat([share.images for share in shares]), batch.images)
+            assert torch.equal(torch.cat([share.target.first for share in shares]), batch.target.first)
 
 
 def test_reading_in_this_process_leaves_the_default_generators_alone(make: Make) -> None:

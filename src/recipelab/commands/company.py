@@ -17,7 +17,6 @@ from recipelab.commands.crew import Crew
 from recipelab.commands.follow import Orders, enter
 from recipelab.commands.job import Job
 from recipelab.core.errors import UserError
-from recipelab.data.stream import Stream
 from recipelab.loop.cluster import Place
 from recipelab.loop.ranks import Alone, Company, Ranks, joined, meeting_point
 from recipelab.loop.signals import StopRequest
@@ -42,18 +41,13 @@ def company(job: Job, ask: Ask, place: Place | None, stop: StopRequest) -> Abstr
 
 
 def _refuse_undivided(job: Job, ask: Ask) -> None:
-    """Raises UserError for what one process cannot hand to another: objects of its own, and a stream's order."""
+    """Raises UserError for what one process cannot hand to another: objects of its own."""
     devices = f"trainer.devices={job.execution.processes}"
     if ask.objects:
         names = ", ".join(ask.objects)
         raise UserError(
             f"{devices}: {names} was given as a Python object, which other processes do not have\n"
             "  fix: name its class by _target_, or trainer.devices=1"
-        )
-    if any(isinstance(pool.images, Stream) for pool in job.pools.values()):
-        raise UserError(
-            f"{devices}: streamed images can be read for one device only\n"
-            "  fix: data.storage=memmap (without random crops), or trainer.devices=1"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -76,7 +77,7 @@ def follow(ranks: Ranks, stop: StopRequest) -> Path:
     job = replace(prepare(orders.ask, lambda line: None), execution=orders.execution)
     if job.recipe_hash != orders.recipe_hash:
         raise RunError(f"rank {ranks.rank} finds other data than the first: all need the same folder")
-    with applied(job.execution):
+    with contextlib.closing(job), applied(job.execution):
         parts = assemble(job, ranks.agreed(stop), ranks)
         compile_model(job, parts)
         course: Course = ranks.tell()
@@ -89,4 +90,5 @@ def follow(ranks: Ranks, stop: StopRequest) -> Path:
         found = lockbox(job, parts, record) if done else None
         if found is None or plot_results(job, parts, record, chosen(job, found), found) is None:
             raise Interrupted(parts.stop.signal_number or 0, f"recipelab train trainer.resume={course.path}")
+        job.unreadable(ranks, lambda line: None)
     return course.path

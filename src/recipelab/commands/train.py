@@ -84,8 +84,9 @@ def train(
             start = _start(job, parts)  # a refused resume leaves its record as it was
             with _resources(record, job) as resources, _ending(record, log, again), ranks.blamed():
                 result = _run(job, replace(parts, hooks=told), start, record, log, again)
+                unreadable = job.unreadable(ranks, log)
                 told.call("after_run", {**record.result(), **_peaks(resources)})
-                record.update_result(**_peaks(resources), unreadable_samples=job.unreadable(log), status="finished")
+                record.update_result(**_peaks(resources), unreadable_samples=unreadable, status="finished")
                 log.table(result_table(result, job.recipe.data.protocol))
                 log(f"record: {record.path}")
     return load_run(record.path, config_dir=config_dir)

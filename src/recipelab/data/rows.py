@@ -27,14 +27,15 @@ class Pass:
     The sample at position p of the pass's order draws from (seed, purpose, epoch, p), so that neither batch size, nor
     workers, nor where a pass is begun changes a draw.
 
-    first: position of the first row asked for. training: whether random crops are cut, or what evaluation sees.
+    positions: (M,) int64, of the rows asked for; None: from 0 on. training: whether random crops are cut, or what
+    evaluation sees.
     pin: give tensors in pinned memory.
     """
 
     seed: int = 0
     purpose: str = "evaluation"
     epoch: int = 0
-    first: int = 0
+    positions: Tensor | None = None
     training: bool = False
     pin: bool = False
 

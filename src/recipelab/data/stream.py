@@ -124,11 +124,14 @@ class Stream(Rows):
         return max(1, min(rows_of(UNIT, self), -(-size // max(1, self.desk.loading.workers))))
 
     def _tasks(self, order: Tensor, size: int, unit: int, what: Pass) -> Iterator[Task]:
+        positions = torch.arange(len(order)) if what.positions is None else what.positions
         for begin in range(0, len(order), size):
             end = min(begin + size, len(order))
             for first in range(begin, end, unit):
-                rows = tuple(self._candidates(row, what) for row in order[first : min(first + unit, end)].tolist())
-                yield Task(rows, what.seed, what.purpose, what.epoch, what.first + first, what.training)
+                part = slice(first, min(first + unit, end))
+                rows = tuple(self._candidates(row, what) for row in order[part].tolist())
+                places = tuple(positions[part].tolist())
+                yield Task(rows, what.seed, what.purpose, what.epoch, places, what.training)
 
     def _candidates(self, row: int, what: Pass) -> tuple[int, ...]:
         """The reader's row, and if it is patient those after it in this stream: none of another split stands in, and

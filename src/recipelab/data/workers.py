@@ -58,15 +58,15 @@ class Reader(Protocol):
 class Task:
     """Samples to read in one go.
 
-    rows: the reader's rows, each with those that may stand in for it, tried in order. seed, purpose, epoch, first: the
-    address of the draws; sample i draws at position first + i. slot: where in the shared memory to; -1 for none.
+    rows: the reader's rows, each with those that may stand in for it, tried in order. seed, purpose, epoch, positions:
+    the address of the draws of each. slot: where in the shared memory to; -1 for none.
     """
 
     rows: tuple[tuple[int, ...], ...]
     seed: int
     purpose: str
     epoch: int
-    first: int
+    positions: tuple[int, ...]
     training: bool
     slot: int = -1
 
@@ -89,7 +89,7 @@ def perform(reader: Reader, task: Task, out: NDArray[Any]) -> Done:
     chosen, failures = [], {}
     for index, rows in enumerate(task.rows):
         for row in rows:
-            seed_sample(hash32(task.seed, task.purpose, task.epoch, task.first + index))
+            seed_sample(hash32(task.seed, task.purpose, task.epoch, task.positions[index]))
             try:
                 out[index] = reader.read(row, task.training)
             except Exception as error:  # a decoder or a user's class raises anything

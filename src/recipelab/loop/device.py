@@ -85,10 +85,15 @@ def process_count(asked: int | str) -> int | None:
     return place.world
 
 
+def processes_here(asked: int | str) -> int:
+    """How many of a run's processes are on this machine."""
+    place = detect()
+    return place.local_world if place else process_count(asked) or 1
+
+
 def _processes(asked: int | str, cuda: bool) -> tuple[int, int]:
     """Processes of the run, and how many of them are on this machine."""
-    processes, place = process_count(asked) or 1, detect()
-    here = place.local_world if place else processes
+    processes, here = process_count(asked) or 1, processes_here(asked)
     there, what = (torch.cuda.device_count(), "CUDA devices") if cuda else (os.cpu_count() or 1, "CPU cores")
     if here > max(there, 1):
         raise UserError(
