@@ -27,7 +27,7 @@ from recipelab.data.stream import NAMED, Stream
 from recipelab.data.workers import can_fork
 from recipelab.loop.device import Execution, processes_here, resolve
 from recipelab.loop.load_run import read_weights, state_digest
-from recipelab.loop.ranks import Company
+from recipelab.loop.ranks import ProcessGroup
 from recipelab.loop.start_weights import digest_of
 
 MOST_WORKERS = 16
@@ -54,7 +54,7 @@ class Job:
         assert self.recipe.run.seed is not None
         return self.recipe.run.seed
 
-    def unreadable(self, ranks: Company, say: Callable[[str], None]) -> int:
+    def unreadable(self, ranks: ProcessGroup, say: Callable[[str], None]) -> int:
         """How many samples a rank could not read on the way, and left out; said when there are any. All ranks ask."""
         desks = {id(p.images.desk): p.images.desk for p in self.pools.values() if isinstance(p.images, Stream)}
         own = {text for desk in desks.values() for text in desk.failures.values()}

@@ -13,14 +13,14 @@ from typing import Any
 
 from recipelab.commands.ask import Ask, ask_with_objects
 from recipelab.commands.assemble import Parts, assemble, compile_model
-from recipelab.commands.company import company
-from recipelab.commands.course import Course, chosen, lockbox, new_best, plain_facts, to_the_end, training
 from recipelab.commands.debug import profiled
-from recipelab.commands.follow import follow
 from recipelab.commands.groups import groups_table
 from recipelab.commands.job import Job, prepare
+from recipelab.commands.other_rank import run_rank
 from recipelab.commands.plots import plot_results
+from recipelab.commands.process_group import process_group
 from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
+from recipelab.commands.shared_run import SharedRun, chosen, lockbox, new_best, plain_facts, to_the_end, training
 from recipelab.config.identity import fingerprint_hash
 from recipelab.config.objects import objects_in
 from recipelab.core.errors import Interrupted, RunError, UserError
@@ -63,14 +63,14 @@ def train(
     told = Hooks(hooks)
     place = detect()
     if place and place.rank > 0:
-        return load_run(_follow(place), config_dir=config_dir)
+        return load_run(_run_rank(place), config_dir=config_dir)
     log = Log(quiet=quiet)
     job = prepare(ask, log)
     with (
         contextlib.closing(job),
         applied(job.execution),
         StopRequest() as stop,
-        company(job, ask, place, stop) as ranks,
+        process_group(job, ask, place, stop) as ranks,
     ):
         with ranks.blamed():
             parts = assemble(job, ranks.agreed(stop), ranks)  # the last that may refuse; nothing is written before it
@@ -92,10 +92,10 @@ def train(
     return load_run(record.path, config_dir=config_dir)
 
 
-def _follow(place: Place) -> Path:
+def _run_rank(place: Place) -> Path:
     """The whole of another rank's run, among processes that torchrun or SLURM has started."""
     with StopRequest() as stop, joined(place) as ranks:
-        return follow(ranks, stop)
+        return run_rank(ranks, stop)
 
 
 def open_record(job: Job, log: Log) -> Record:
@@ -157,9 +157,9 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         _mirror(job, record, log) as logger,
         Screen(record, log, logger, parts.plan, progress=wants_bar(job.recipe.run.progress)) as screen,
     ):
-        course = Course(record.path, start.identity, plain_facts(job.facts))
-        parts.device.ranks.tell(course)
-        run = training(parts, start.state, start.best, screen, course)
+        shared = SharedRun(record.path, start.identity, plain_facts(job.facts))
+        parts.device.ranks.tell(shared)
+        run = training(parts, start.state, start.best, screen, shared)
         if parts.step.back_off is not None:
             parts.step.back_off.say = log
         profile = job.recipe.trainer.debug == "profile"

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from recipelab.core.errors import UserError
 from recipelab.loop.cluster import detect
-from recipelab.loop.ranks import Alone, Company
+from recipelab.loop.ranks import Alone, ProcessGroup
 
 _DEBUG_FILL: Any = torch.utils.deterministic  # a module that is also a class: type checkers see only the first
 
@@ -158,7 +158,7 @@ class Device:
     ranks: the processes of the run, each on a device of its own.
     """
 
-    def __init__(self, execution: Execution, ranks: Company | None = None) -> None:
+    def __init__(self, execution: Execution, ranks: ProcessGroup | None = None) -> None:
         from lightning.fabric import Fabric  # here: seconds to import, which a refused recipe need not wait for
         from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 

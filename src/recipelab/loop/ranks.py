@@ -186,11 +186,11 @@ class AgreedStop:
         self.signal_number = number or None
 
 
-Company = Alone | Ranks
+ProcessGroup = Alone | Ranks
 Stop = StopRequest | AgreedStop
 
 
-def meeting_point(world: int) -> Any:
+def rendezvous_store(world: int) -> Any:
     """A store on this machine, at a port that is free, for a first rank that starts the others itself."""
     return dist.TCPStore("127.0.0.1", 0, world, True, wait_for_workers=False)
 

@@ -21,7 +21,7 @@ CHECKPOINTS: tuple[str, ...] = ("last", "best")
 
 
 @dataclass(frozen=True)
-class Course:
+class SharedRun:
     """What the first rank settles: the record, and the identity that every checkpoint carries (recipe, fingerprint).
 
     facts: of the data, as plain containers.
@@ -49,7 +49,7 @@ def chosen(job: Job, found: Mapping[str, Any]) -> str:
     return job.recipe.run.select if job.recipe.run.select in found["val"] else "last"
 
 
-def training(parts: Parts, state: State, best: Best, writer: Writer, course: Course) -> Training:
+def training(parts: Parts, state: State, best: Best, writer: Writer, shared: SharedRun) -> Training:
     """The training of assembled parts, from where `state` stands."""
     return Training(
         plan=parts.plan,
@@ -62,7 +62,7 @@ def training(parts: Parts, state: State, best: Best, writer: Writer, course: Cou
         best=best,
         stop=parts.stop,
         hooks=parts.hooks,
-        identity={"facts": course.facts, **course.identity},
+        identity={"facts": shared.facts, **shared.identity},
         watchers=parts.watchers,
     )
 
