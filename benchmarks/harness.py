@@ -20,9 +20,9 @@ import torch
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import Parts, assemble, compile_model
-from recipelab.commands.course import begin_ledger
 from recipelab.commands.job import Job, prepare
 from recipelab.commands.screen import Row, Screen
+from recipelab.commands.shared_run import begin_ledger
 from recipelab.loggers.guard import Guarded
 from recipelab.loop.best import bests_of
 from recipelab.loop.device import applied

@@ -12,7 +12,8 @@ and mirrored. Every round measures, one after the other:
 with the same number of processes, and forms the ratios within the round. Then two trainings of a tiny network run at
 384x384 pixels (1 GiB decoded), each in a process of its own: with `data.memory_limit` far below that, and with
 data.storage=memory. Their memory is watched: the largest sum over a training and its workers of what is theirs alone
-and of their share in what is shared (PSS). Python and the imports are 500 to 600 MiB of it.
+and of their share in what is shared (PSS). Most of it are Python and the imports, which are measured by themselves: 850
+MiB. The workers are forks and share them; 13 MiB of each are its own, and 32 MiB the memory that images come back in.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ from timing import Figure, Report, finish, parser
 SIZE, BATCH, UNIT = 160, 64, 16
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 GOAL = 0.9
-BOUND = 1000  # MiB, imports included
+BOUND = 1200  # MiB, imports included
 LARGE = 384  # pixels of the trainings whose memory is watched
 CONF = Path(__file__).parent / "conf"
 
@@ -151,6 +152,13 @@ def memory(root: Path, overrides: Sequence[str]) -> float:
     return most
 
 
+def imports() -> float:
+    """MiB of a process that has imported what a training imports, and done nothing."""
+    code = "import recipelab.commands.train, lightning.fabric, psutil; print(psutil.Process().memory_full_info().pss)"
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, check=True, text=True)
+    return int(done.stdout) / 2**20
+
+
 def held(pid: int) -> float:
     """MiB of a process and its children: their own, and their share of what is shared."""
     total = 0
@@ -193,6 +201,7 @@ def main(arguments: list[str] | None = None) -> Report:
                 *(Figure(f"  {name}", values, "images/s") for name, values in rates.items()),
                 Figure("streaming loader / torch DataLoader", ratio["DataLoader"]),
                 Figure("memory of a training from files", [streamed], "MiB", BOUND, at_most=True),
+                Figure("  of the imports alone", [imports()], "MiB"),
                 Figure("  of one from memory", [decoded], "MiB"),
             ],
         ),

@@ -11,9 +11,9 @@ from typing import Any
 import torch
 from torch import nn
 
-from recipelab.commands.crew import Crew
+from recipelab.commands.launcher import Launcher
 from recipelab.loop.cluster import Place
-from recipelab.loop.ranks import Ranks, joined, meeting_point
+from recipelab.loop.ranks import Ranks, joined, rendezvous_store
 from recipelab.loop.signals import StopRequest
 
 
@@ -24,7 +24,7 @@ class Other:
         self.name = name
 
     def __call__(self, place: Place, link: Connection) -> None:
-        link.send("come")
+        link.send("ready")
         torch.set_num_threads(1)
         with joined(place) as ranks:
             globals()[self.name](ranks)
@@ -32,18 +32,18 @@ class Other:
 
 def on_two(function: Callable[[Ranks], Any]) -> Any:
     """What `function` of this file gives on the first of two ranks."""
-    crew = Crew(2)
-    store = meeting_point(2)
+    launcher = Launcher(2)
+    store = rendezvous_store(2)
     try:
-        crew.start(Other(function.__name__), store.port)
-        crew.meet(StopRequest(), "")
-        with joined(Place(0, 2, 0, 2, "test"), store, crew) as ranks:
+        launcher.start(Other(function.__name__), store.port)
+        launcher.rendezvous(StopRequest(), "")
+        with joined(Place(0, 2, 0, 2, "test"), store, launcher) as ranks:
             found = function(ranks)
-        crew.finish()
-        assert crew.exit_codes() == [0]
+        launcher.finish()
+        assert launcher.exit_codes() == [0]
         return found
     finally:
-        crew.end()
+        launcher.end()
 
 
 def arithmetic(ranks: Ranks) -> tuple[Any, ...]:

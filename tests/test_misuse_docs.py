@@ -92,6 +92,32 @@ def noise(size: int) -> Image.Image:
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (size, size, 3), dtype=np.uint8))
 
 
+def arrays(**changed: Any) -> None:
+    """arrays.npz: 20 grey images of two classes, less or other than they should be."""
+    images, targets = np.zeros((20, 8, 8), np.uint8), np.arange(20) % 2
+    np.savez(
+        "arrays.npz", **{k: v for k, v in {"images": images, "targets": targets, **changed}.items() if v is not None}
+    )
+
+
+def but(values: Any, row: int, value: Any) -> Any:
+    values[row] = value
+    return values
+
+
+def table(*lines: str) -> None:
+    Path("table.csv").write_text("\n".join(["path,age", *lines]))
+
+
+def twins() -> None:
+    """train/ and test/, of other pixels but for two images."""
+    parts({"train": ["cat", "dog"], "test": ["cat", "dog"]})
+    for number, path in enumerate(sorted(Path("photos").rglob("*.png"))):
+        save(Image.new("L", (8, 8), 5 * number), path)
+    for number in (0, 1):
+        shutil.copy(f"photos/train/dog/{number + 1}.png", f"photos/test/dog/{number}.png")
+
+
 # What is done, where more is done than typing the command.
 DONE: dict[str, Callable[[], object]] = {
     "an empty folder": lambda: only(),
@@ -107,6 +133,20 @@ DONE: dict[str, Callable[[], object]] = {
     "images of several sizes": lambda: save(noise(9)),
     "classes that differ between train and test": lambda: parts({"train": ["cat", "dog"], "test": ["cat", "bird"]}),
     "parts by another name": lambda: parts({"training": ["cat", "dog"], "other": ["cat"]}),
+    "arrays without targets": lambda: arrays(targets=None),
+    "fewer targets than images": lambda: arrays(targets=np.zeros(19, int)),
+    "arrays of the wrong shape": lambda: arrays(images=np.zeros(20, np.uint8)),
+    "labels out of range": lambda: arrays(targets=but(np.arange(20) % 2, 5, 7)),
+    "a negative label": lambda: arrays(targets=but(np.arange(20) % 2, 5, -1)),
+    "one-hot targets": lambda: arrays(targets=np.eye(2, dtype=int)[np.arange(20) % 2]),
+    "targets that are NaN": lambda: arrays(targets=but(np.linspace(0, 1, 20), 3, np.nan)),
+    "pixels that are NaN": lambda: arrays(images=but(np.zeros((20, 8, 8)), 3, np.nan)),
+    "fractions as classes": lambda: arrays(targets=np.linspace(0, 1, 20)),
+    "an array of objects": lambda: arrays(targets=np.array([Path()] * 20, dtype=object)),
+    "a column that is not there": lambda: table("cat/0.png,1.5"),
+    "a row with a cell too few": lambda: table("cat/0.png,1.5", "cat/1.png"),
+    "a number that is none": lambda: table("cat/0.png,1.5", "cat/1.png,unknown"),
+    "the same image in train and test, counted in a warning": twins,
     "a folder of runs": lambda: shutil.copytree("run", "outputs/run"),
     "a run of a newer version": newer,
     "a run that another process writes": lambda: Path("run/lock").write_text("{}"),

@@ -8,7 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from PIL import Image
+from torchvision.transforms import CenterCrop, Resize
 
+from recipelab import predict, train
 from recipelab.cli import main
 from recipelab.commands.ask import Ask
 from recipelab.commands.look import look
@@ -87,3 +91,57 @@ def test_a_declared_size_and_that_of_the_augmentation_must_agree():
         UserError, match=r"data\.input_size=\[16, 16\], and augment: finetune makes images of \[12, 12\]"
     ):
         look(Ask((*RESIZED, "data.input_size=16")))
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """Two classes of ten images of 20x24 pixels."""
+    for number in range(20):
+        path = tmp_path / "photos" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.random.default_rng(number).integers(0, 256, (20, 24, 3), np.uint8)).save(path)
+    return tmp_path / "photos"
+
+
+def test_what_the_data_have_cropped_is_not_cropped_again(photos: Path):
+    data = ("data=imagefolder", f"data.root={photos}", "data.image_size=8", "data.cache=none", "augment=imagenet")
+    words = (*data, "augment.size=8", "augment.policy=trivialaugment")
+    once = look(Ask((*words, "data.crop_scale=[0.1,1]")))
+    assert (once.facts.image_size, once.facts.stored_size, once.facts.cropped) == ((8, 8), None, True)
+    augment = once.recipe.slots["augment"].build()
+    assert list(augment.parts) == ["flip", "policy", "erasing"]
+    assert not hasattr(augment, "evaluate")
+    other = look(Ask((*words, "augment.eval.resize=10", "augment.eval.crop=8")))
+    assert list(other.recipe.slots["augment"].build().parts)[0] == "crop"
+    assert not other.facts.cropped
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("augment=imagenet",), r"augment\.size=224: data\.crop_scale gives crops of 8x8"),
+        (
+            ("augment=imagenet", "augment.size=8", "augment.area=[0.5,1]"),
+            r"augment\.area has nothing .*data\.crop_scale",
+        ),
+        (("augment=imagenet", "augment.size=8", "augment.eval.crop=8"), r"augment\.eval has nothing .*resize_size"),
+        (RESIZED, r"finetune changes the size .*\n  fix: data\.crop_scale=null, or another"),
+    ],
+)
+def test_two_crops_are_refused(photos: Path, words: tuple[str, ...], said: str):
+    data = ("data=imagefolder", f"data.root={photos}", "data.image_size=8", "data.crop_scale=[0.1,1]")
+    with pytest.raises(UserError, match=said):
+        look(Ask((*data, *words)))
+
+
+def test_a_run_with_crops_of_the_data_is_evaluated_on_the_middle(photos: Path, tiny: Callable[..., list[str]]):
+    words = [word for word in tiny("trainer.steps=2", "trainer.batch_size=8") if not word.startswith("data")]
+    words += ["data=imagefolder", f"data.root={photos}", "data.image_size=8", "data.crop_scale=[0.1,1]"]
+    words += ["augment=imagenet", "augment.size=8", "data.resize_size=12", "data.num_workers=0"]
+    run = train(*words, config_dir=str(USER_TREE), quiet=True)
+    model, found = run.model("last"), predict(run.path, photos, config_dir=str(USER_TREE))
+    mean, std = (torch.tensor(v).view(1, 3, 1, 1) for v in (run.facts.mean, run.facts.std))
+    for path, told in zip(found.paths, found.probabilities, strict=True):
+        pixels = np.asarray(CenterCrop(8)(Resize(12)(Image.open(path)))).copy()
+        image = torch.from_numpy(pixels).movedim(-1, 0)[None] / 255
+        assert torch.allclose(model((image - mean) / std).softmax(1)[0], told, atol=1e-4)

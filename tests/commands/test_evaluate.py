@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 
-from recipelab import evaluate, load_run, train
+from recipelab import evaluate, load_run, predict, train
 from recipelab.cli import main
 from recipelab.core.errors import UserError
 from recipelab.loop.load_run import Run
@@ -139,6 +140,29 @@ def test_a_run_of_two_processes_is_measured_by_one(tiny: Callable[..., list[str]
     run = train(*tiny("trainer.devices=2", "trainer.accelerator=cpu", "trainer.epochs=1"), **FOLDER)
     told = numbers(run.result["test"]["best"]["raw"])
     assert numbers(evaluate(run.path, split="test", **FOLDER).metrics) == pytest.approx(told, rel=1e-5)
+
+
+def test_weights_of_a_file_are_measured_and_asked_without_a_run(
+    trained: dict[str, Path], copy: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path, file = copy("folder"), tmp_path / "weights.safetensors"
+    state = load_run(path, config_dir=str(USER_TREE)).weights("last")[0]["raw"]
+    save_file({key: value.contiguous() for key, value in state.items()}, file)
+    photos = trained["folder"].parent / "photos"
+    data = ("data=imagefolder", f"data.root={photos}", "data.input_channels=1", "data.cache=none")
+    words = (*TINY, *data, f"model.weights={file}")
+    told = evaluate(path, split="test", checkpoint="last", view="raw", **FOLDER)
+    found = evaluate(*words, split="test", **FOLDER)
+    assert numbers(found.metrics) == pytest.approx(numbers(told.metrics), rel=1e-5)
+    assert (found.data["samples"], found.files) == (told.data["samples"], [])
+    told_of, asked = (
+        predict(path, photos, checkpoint="last", view="raw", config_dir=str(USER_TREE)),
+        predict(*words, photos, config_dir=str(USER_TREE)),
+    )
+    assert asked.class_names == told_of.class_names
+    assert torch.allclose(asked.probabilities, told_of.probabilities, atol=1e-6)
+    with pytest.raises(UserError, match="the weights are of another model"):
+        evaluate(*words, "model.width=8", **FOLDER)
 
 
 def test_with_output_the_record_is_left_alone(copy: Callable[[str], Path], tmp_path: Path) -> None:

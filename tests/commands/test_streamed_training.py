@@ -14,6 +14,7 @@ from PIL import Image
 
 from compare import assert_same, load
 from processes import SIGNALS, Trainings, only_record, wait_until
+from recipelab.commands.evaluate import evaluate
 from recipelab.commands.train import train
 from recipelab.core.errors import RunError
 from recipelab.data.loader import TrainLoader
@@ -145,6 +146,47 @@ def test_a_file_that_breaks_ends_the_run_with_its_name_or_is_left_out(words, pho
     log = (found.path / "train.log").read_text()
     assert log.count("left out: image file 'dog/3.png'") == 1
     assert found.result["unreadable_samples"] == 1
+
+
+def test_files_listed_in_a_table_stream_to_the_same_bits(words, photos, tmp_path):
+    """Regressions too: float targets find the samples that they belong to."""
+    words = [word for word in words if not word.startswith(("data=", "data.crop", "mix=", "select="))]
+    names = sorted(path.relative_to(photos).as_posix() for path in photos.rglob("*.png"))
+    (tmp_path / "t.csv").write_text("\n".join(["path,target", *(f"{name},{n / 7}" for n, name in enumerate(names))]))
+    words += ["data=csv", f"data.root={tmp_path / 't.csv'}", f"data.images={photos}", "trainer.epochs=1"]
+    words += ["data.mean=[0.5,0.5,0.5]", "data.std=[0.3,0.3,0.3]", "data.cache=none"]
+    first, other = (
+        run(words, f"data.storage={storage}", "data.num_workers=2", f"output={tmp_path / storage}")
+        for storage in ("memory", "stream")
+    )
+    assert first.facts.task == "regression"
+    assert all(torch.equal(load(other.path)["model"][name], value) for name, value in load(first.path)["model"].items())
+    assert other.result["test"] == first.result["test"]
+
+
+def test_an_evaluation_leaves_out_what_cannot_be_read_and_counts_the_rest(words, photos, tmp_path, capsys):
+    words = [word for word in words if "crop_scale" not in word]
+    words += ["data.storage=stream", "data.on_error=skip", "data.mean=[0.5,0.5,0.5]", "data.std=[0.3,0.3,0.3]"]
+    runs = [run(words, "trainer.steps=2", f"seed={seed}", f"output={tmp_path / str(seed)}") for seed in (1, 2)]
+    root = tmp_path / "others"
+    for part in ("train", "test"):
+        shutil.copytree(photos, root / part)
+    for number in range(20):  # more in a row than may stand in for one another in training
+        (root / "train" / "dog" / f"{number}.png").write_bytes(b"")
+    whole = shutil.copytree(root, tmp_path / "whole")
+    for number in range(20):
+        (whole / "train" / "dog" / f"{number}.png").unlink()
+    for workers in (0, 2):
+        more = (f"data.root={root}", f"data.num_workers={workers}")
+        found = evaluate(*[r.path for r in runs], *more, ensemble="logits", config_dir=str(USER_TREE))
+        said = capsys.readouterr().out
+        assert said.count("left out: image file 'train/dog/") == 5
+        assert "left out 20 of 180 samples, which cannot be read" in said
+        assert (found.data["samples"], found.data["unreadable"]) == (160, 20)
+        told = evaluate(*[r.path for r in runs], f"data.root={whole}", ensemble="logits", config_dir=str(USER_TREE))
+        assert [row["metrics"] for row in found.rows] == [row["metrics"] for row in told.rows]
+    with pytest.raises(RunError, match="train/dog/0.png.*it is empty"):
+        evaluate(runs[0].path, f"data.root={root}", "data.on_error=stop", config_dir=str(USER_TREE))
 
 
 def test_sampling_with_replacement(train_tiny):

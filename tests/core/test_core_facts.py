@@ -23,6 +23,7 @@ def test_facts_are_offered_by_parameter_name():
         "image_dtype": "uint8",
         "stored_size": None,
         "class_counts": None,
+        "cropped": False,
         "input_dim": 2,
     }
 

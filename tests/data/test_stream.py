@@ -22,6 +22,7 @@ from recipelab.core.errors import RunError
 from recipelab.core.generators import hash32
 from recipelab.data import stream, workers
 from recipelab.data.loader import EvalLoader, TrainLoader
+from recipelab.data.pool import Pool
 from recipelab.data.rows import Loading, Mapped, Pass
 from recipelab.data.stream import Desk, Stream
 from recipelab.data.workers import seed_sample
@@ -76,7 +77,7 @@ def order() -> Tensor:
 
 
 def shown(rows: Stream, size: int, first: int = 0) -> Tensor:
-    what = Pass(seed=7, purpose="sample", epoch=2, first=first, training=True)
+    what = Pass(seed=7, purpose="sample", epoch=2, positions=torch.arange(first, COUNT), training=True)
     return torch.cat([images.clone() for images, _ in rows.chunks(order()[first:], size, what)])
 
 
@@ -97,6 +98,22 @@ def test_neither_workers_nor_chunks_nor_the_start_change_a_bit(make: Make, monke
         rows = make(workers, prefetch=prefetch)
         for size, first in itertools.product([1, 7, 50, 64], [0, 13, 49]):
             assert torch.equal(shown(rows, size, first), wanted[first:])
+
+
+def test_ranks_share_an_epoch_with_the_draws_of_one_process(make: Make) -> None:
+    """Of 50 samples in batches of 2 x 8 each is drawn once, at its place in the order of all; the last is shared."""
+    labels = torch.arange(COUNT)
+    whole = TrainLoader(make(0), labels, augment=Nothing(), normalize=_same, batch_size=16, seed=1)
+    ranks = [
+        TrainLoader(make(1), torch.arange(COUNT), augment=Nothing(), normalize=_same, batch_size=8, seed=1).of_rank(
+            n, 2
+        )
+        for n in (0, 1)
+    ]
+    for start in (0, 32):
+        for batch, *shares in zip(*(loader.epoch(3, start) for loader in (whole, *ranks)), strict=True):
+            assert torch.equal(torch.cat([share.images for share in shares]), batch.images)
+            assert torch.equal(torch.cat([share.target.first for share in shares]), batch.target.first)
 
 
 def test_reading_in_this_process_leaves_the_default_generators_alone(make: Make) -> None:
@@ -149,7 +166,7 @@ def test_two_passes_at_once(make: Make) -> None:
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_other_types_than_bytes(make: Make, workers: int) -> None:
-    images = make(workers, Drawing(dtype=np.float32)).tensor()
+    images = make(workers, Drawing(dtype=np.float32)).loaded()[0]
     assert images.dtype == torch.float32
     assert images[:, 1, 1, 1].tolist() == list(range(COUNT))
 
@@ -179,12 +196,33 @@ def test_the_next_sample_stands_in_with_its_own_label_and_evaluation_leaves_it_o
 
 def test_what_stands_in_is_of_the_same_split(make: Make) -> None:
     rows = make(0, Drawing([4, 6], patient=True)).subset(torch.tensor([2, 4, 6, 8]))
-    assert rows.tensor()[:, 1, 1, 1].tolist() == [2, 8, 8, 8]
+    what = Pass(training=True)
+    ((images, shown),) = rows.chunks(torch.arange(4), 4, what)
+    assert images[:, 1, 1, 1].tolist() == [2, 8, 8, 8]
+    assert shown is not None
+    assert shown.tolist() == [0, 3, 3, 3]
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_however_many_in_a_row_are_broken_an_evaluation_has_the_others(make: Make, workers: int) -> None:
+    rows = make(workers, Drawing(range(5, 45), patient=True))
+    good = [*range(5), *range(45, COUNT)]
+    images, read = rows.loaded()
+    assert read.tolist() == images[:, 1, 1, 1].tolist() == good
+    pool = Pool(rows, torch.arange(COUNT), [str(row) for row in range(COUNT)]).in_memory()
+    assert pool.targets.tolist() == good == [int(name) for name in pool.names or []]
+    evaluated = EvalLoader(rows, torch.arange(COUNT), normalize=_same, batch_size=7)
+    assert torch.cat([batch.target.first for batch in evaluated]).tolist() == good
+    with pytest.raises(RunError, match="sample 5: it is empty"):
+        list(rows.chunks(torch.arange(COUNT), 7, Pass(training=True)))
 
 
 def test_nothing_can_stand_in_for_all(make: Make) -> None:
+    rows = make(0, Drawing(range(COUNT), patient=True))
     with pytest.raises(RunError, match="sample 0: it is empty"):
-        make(0, Drawing(range(COUNT), patient=True)).tensor()
+        list(rows.chunks(torch.arange(COUNT), 7, Pass(training=True)))
+    with pytest.raises(RunError, match="not one of 50 samples can be read: sample 0: it is empty"):
+        rows.loaded()
 
 
 class Nothing:
@@ -208,7 +246,7 @@ class Killed(Drawing):
 
 def test_a_worker_that_is_killed_ends_the_pass_with_the_reason(make: Make) -> None:
     with pytest.raises(RunError, match="a worker process that reads the data was killed"):
-        make(2, Killed()).tensor()
+        make(2, Killed()).loaded()
 
 
 def _orphan_maker(pids: Any) -> None:
@@ -254,7 +292,7 @@ def test_mapped_rows_are_those_of_the_tensor(size: int) -> None:
     rows = Mapped(stored).subset(torch.arange(5, 55)).subset(torch.arange(COUNT).flip(0))
     wanted = stored[5:55].flip(0)
     assert torch.equal(torch.cat([images for images, _ in rows.chunks(order(), size, Pass())]), wanted[order()])
-    assert torch.equal(rows.tensor(), wanted)
+    assert torch.equal(rows.loaded()[0], wanted)
     assert list(rows.chunks(order()[:0], size, Pass())) == []
     digest = hashlib.sha256()
     rows.feed(digest)

@@ -114,6 +114,52 @@ def test_another_table_over_the_same_files_decodes_nothing(folder: Path, monkeyp
     assert train.targets.tolist() == [1, 1, 1, 0, 0, 0]
 
 
+def test_two_choices_of_files_from_one_folder_are_cached_beside_each_other(
+    folder: Path, cache_home: Path, monkeypatch: pytest.MonkeyPatch
+):
+    listed = rows(*"ababab")
+    tables = [table(folder, "path,target", *some, name=f"{n}.csv") for n, some in enumerate((listed[:4], listed[2:]))]
+    for root in tables:
+        load(CSV(root=root))
+    assert len(list(cache_home.iterdir())) == 2
+    monkeypatch.setattr(files, "decode_files", pytest.fail)
+    assert [load(CSV(root=root, input_channels=3))[0].images[:, 0, 0, 0].tolist() for root in tables] == [
+        [0, 1, 2, 3],
+        [2, 3, 4, 5],
+    ]
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache_home.parent))
+    Image.fromarray(np.full((6, 8), 9, np.uint8)).save(folder / "a" / "p_0_0.5.png")
+    assert load(CSV(root=tables[0]))[0].images[0, 0, 0, 0] == 9
+    assert len(list(cache_home.iterdir())) == 2, "the entry of the changed file is replaced"
+
+
+@pytest.mark.parametrize("kind", ["csv", "filenames"])
+def test_stored_any_way_the_images_and_targets_are_the_same(folder: Path, kind: str):
+    root = table(folder, "path,target,split", *rows("0.5,train", "1.5,test", "2.5,train", "3.5,test", "4.5,train"))
+
+    def made(**options: Any) -> tuple[Pool, Pool | None, list[str]]:
+        if kind == "csv":
+            return load(CSV(root=root, image_size=4, resize_size=5, **options))
+        return load(FileNames(root=str(folder), pattern=r"_([\d.]+)\.png$", image_size=4, resize_size=5, **options))
+
+    wanted = made(storage="memory", cache="none")
+    for storage, options in (("memmap", {}), ("stream", {}), ("stream", {"memory_limit": "1B", "disk_limit": "1B"})):
+        found = made(storage="auto" if options else storage, **options)
+        for pool, other in zip(found[:2], wanted[:2], strict=True):
+            if pool is None or other is None:
+                assert pool is other
+                continue
+            assert pool.storage == storage
+            assert torch.equal(pool.in_memory().images, other.in_memory().images)
+            assert torch.equal(pool.targets, other.targets)
+            assert pool.names == other.names
+    cropped, _, _ = made(crop_scale=[0.1, 0.5], crop_ratio=[1, 1])
+    assert cropped.storage == "stream"
+    with pytest.raises(UserError, match=r"data\.crop_ratio has nothing to apply to"):
+        made(crop_ratio=[1, 1])
+
+
 def test_a_skipped_file_takes_its_target_along(folder: Path):
     (folder / "a" / "p_2_2.5.png").write_bytes(b"")
     root = table(folder, "path,target", *rows("0.5", "1.5", "2.5", "3.5", "4.5", "5.5"))

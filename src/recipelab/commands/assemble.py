@@ -34,7 +34,7 @@ from recipelab.loop.growth import along, grown
 from recipelab.loop.hooks import Hooks
 from recipelab.loop.load_run import initialise
 from recipelab.loop.plan import Plan, make_plan
-from recipelab.loop.ranks import Company, Stop
+from recipelab.loop.ranks import ProcessGroup, Stop
 from recipelab.loop.start_weights import start_weights
 from recipelab.loop.step import TrainStep
 from recipelab.loop.views import Views
@@ -84,7 +84,7 @@ class Parts:
         return evaluate(model, self.evaluation[split], metrics, self.device, lambda: bool(self.stop), keep)
 
 
-def assemble(job: Job, stop: Stop, ranks: Company | None = None) -> Parts:
+def assemble(job: Job, stop: Stop, ranks: ProcessGroup | None = None) -> Parts:
     """Build model, optimizer, schedule, loaders, averages. Raises UserError for what only building can tell."""
     recipe, trainer = job.recipe, job.recipe.trainer
     device = Device(job.execution, ranks)

@@ -156,7 +156,7 @@ def _summary(folder: Path, runs: Sequence[Run], ask: Ask, log: Log) -> dict[str,
         members = open_all([str(run.path) for run in runs], Ask(tuple(ask.trusted()), None, ask.config_dir), None, log)
         samples = samples_for(members[0], Ask(), "test", lambda line: None)
         require_agreement(members, samples)
-        together = measured(members, samples.pool, None, "logits")[-1]
+        together = measured(members, samples.pool, None, "logits")[0][-1]
         content["ensemble"] = {"kind": "logits", "test": together["metrics"]}
     return content
 

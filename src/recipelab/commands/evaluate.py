@@ -31,7 +31,7 @@ class Evaluation:
     """What an evaluation found.
 
     rows: one a model and view, an ensemble's after its members': name, checkpoint, step, view, metrics.
-    data: name, split, samples, sha256, own. files: where it was written.
+    data: name, split, samples (those that could be read), unreadable, sha256, own. files: where it was written.
     """
 
     rows: list[dict[str, Any]]
@@ -86,14 +86,16 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     opening = [m.run.record for m in members if m.run and recorded_digest(m.run, "test") == samples.sha256]
     keeping = [m.run.record for m in members if m.run] if output is None else opening
     with _locked(keeping):
-        rows = measured(members, samples.pool, view, ensemble, tta)
-        content = {**_content(rows, samples, members, ensemble), "tta": tta}
+        rows, read = measured(members, samples.pool, view, ensemble, tta)
+        content = {**_content(rows, samples, read, members, ensemble), "tta": tta}
         name = f"{datetime.now():%Y%m%d-%H%M%S}_{samples.data}_{samples.split}"
         files = [record.keep_evaluation(name, content, opened=record in opening) for record in keeping]
     if output is not None:
         atomic.write_json(Path(output), results.finite(content))
         files = [Path(output)]
-    title = f"{samples.split} of {samples.data}: {len(samples.pool):,} samples"
+    if unreadable := content["data"]["unreadable"]:
+        log(f"left out {unreadable:,} of {len(samples.pool):,} samples, which cannot be read")
+    title = f"{samples.split} of {samples.data}: {read:,} samples"
     log.table(
         evaluation_table(rows, title + (f", {ensemble} averaged" if ensemble else "") + (f", tta={tta}" if tta else ""))
     )
@@ -116,7 +118,7 @@ def require_agreement(members: Sequence[Trained], samples: Samples) -> None:
 
 
 def _content(
-    rows: list[dict[str, Any]], samples: Samples, members: Sequence[Trained], ensemble: str | None
+    rows: list[dict[str, Any]], samples: Samples, read: int, members: Sequence[Trained], ensemble: str | None
 ) -> dict[str, Any]:
     """The evaluation as its file says it."""
     return {
@@ -126,7 +128,8 @@ def _content(
         "data": {
             "name": samples.data,
             "split": samples.split,
-            "samples": len(samples.pool),
+            "samples": read,
+            "unreadable": len(samples.pool) - read,
             "sha256": samples.sha256,
             "own": samples.own,
         },

@@ -23,10 +23,11 @@ from recipelab.data.pool import Pool, require_facts
 from recipelab.data.rows import Loading, Rows
 from recipelab.data.splits import split
 from recipelab.data.statistics import pool_statistics
-from recipelab.data.stream import Stream
+from recipelab.data.stream import NAMED, Stream
 from recipelab.data.workers import can_fork
-from recipelab.loop.device import Execution, resolve
+from recipelab.loop.device import Execution, processes_here, resolve
 from recipelab.loop.load_run import read_weights, state_digest
+from recipelab.loop.ranks import ProcessGroup
 from recipelab.loop.start_weights import digest_of
 
 MOST_WORKERS = 16
@@ -53,13 +54,16 @@ class Job:
         assert self.recipe.run.seed is not None
         return self.recipe.run.seed
 
-    def unreadable(self, say: Callable[[str], None]) -> int:
-        """How many samples could not be read on the way, and were left out; said when there are any."""
+    def unreadable(self, ranks: ProcessGroup, say: Callable[[str], None]) -> int:
+        """How many samples a rank could not read on the way, and left out; said when there are any. All ranks ask."""
         desks = {id(p.images.desk): p.images.desk for p in self.pools.values() if isinstance(p.images, Stream)}
-        count = sum(len(desk.failures) for desk in desks.values())
-        if count:
-            say(f"left out {count:,} samples that cannot be read")
-        return count
+        own = {text for desk in desks.values() for text in desk.failures.values()}
+        found = set().union(*ranks.collect(own))
+        for text in sorted(found - own)[: max(0, NAMED - len(own))]:
+            say(f"left out: {text}")
+        if found:
+            say(f"left out {len(found):,} samples that cannot be read")
+        return len(found)
 
     def close(self) -> None:
         """End the processes that read its data."""
@@ -130,7 +134,7 @@ def split_data(recipe: Recipe, facts: Facts, source: Any, say: Callable[[str], N
 def _say_loading(recipe: Recipe, pools: list[Pool], say: Callable[[str], None]) -> None:
     """Tell streamed images how they are read; say so, and say when there is nothing for workers to read."""
     asked = recipe.data.num_workers
-    loading = Loading(_workers(asked), recipe.data.prefetch)
+    loading = Loading(_workers(asked, processes_here(recipe.trainer.devices)), recipe.data.prefetch)
     if any(isinstance(pool.images, Stream) for pool in pools):
         say(f"reading: {loading.workers} worker processes" if loading.workers else "reading: in this process")
     elif asked not in ("auto", 0):
@@ -140,9 +144,12 @@ def _say_loading(recipe: Recipe, pools: list[Pool], say: Callable[[str], None]) 
             pool.images.use(loading)
 
 
-def _workers(asked: int | str) -> int:
-    """As asked; auto: the cores that this process may use, at most 16, and none where processes cannot be forked."""
+def _workers(asked: int | str, here: int) -> int:
+    """As asked; auto: the cores that this process may use, at most 16, and none where processes cannot be forked.
+
+    here: processes of the training on this machine, which share the cores.
+    """
     if asked != "auto":
         return int(asked)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores, MOST_WORKERS) if can_fork() else 0
+    return min(max(1, cores // here), MOST_WORKERS) if can_fork() else 0

@@ -93,6 +93,11 @@ def _augmented(recipe: Recipe, facts: Facts) -> Facts:
         raise
     except Exception as error:
         raise UserError(f"augment: {slot.name} fails on images of {size} ({kind}): {described(error)}") from error
+    if facts.cropped and hasattr(augment, "evaluate"):
+        raise UserError(
+            f"augment: {slot.name} changes the size of images that data.crop_scale has cut out of their files"
+            " and resized already\n  fix: data.crop_scale=null, or another augment"
+        )
     if seen == stored:
         return facts
     if facts.stored_size is not None and seen != facts.image_size:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import torch
 from rich.table import Table
 from torch import Tensor
 
@@ -12,7 +13,8 @@ from recipelab.commands.assemble import evaluation_input
 from recipelab.commands.screen import shown
 from recipelab.commands.task import make_metrics
 from recipelab.commands.trained import Trained
-from recipelab.core.errors import UserError
+from recipelab.core.batch import Batch
+from recipelab.core.errors import RunError, UserError
 from recipelab.data.loader import EvalLoader, place
 from recipelab.data.pool import Pool
 from recipelab.loop.device import Device, applied
@@ -25,28 +27,34 @@ Row = dict[str, Any]
 
 def measured(
     members: Sequence[Trained], pool: Pool, view: str | None, kind: Kind | None, tta: str | None = None
-) -> list[Row]:
+) -> tuple[list[Row], int]:
     """Rows of name, checkpoint, step, view, metrics: every member by view, and after them, with a kind, the ensemble.
 
+    And of how many samples they are: those that can be read.
     pool: samples with the members' labels. view: as `Trained.chosen_views` takes it. tta: as in `outputs_of`. Raises
-    UserError when the members do not have the same views, or have values and no probabilities.
+    UserError when the members do not have the same views, or have values and no probabilities; RunError when not all
+    could read the same samples.
     """
     if kind == "probabilities" and members[0].facts.task == "regression":
         raise UserError("--ensemble probabilities: a regression has none; --ensemble takes the mean of the values")
     views = [member.chosen_views(view) for member in members]
     if len({len(names) for names in views}) > 1:
         raise UserError("--view all: the runs do not have the same views; name one of each: --view NAME")
-    rows = []
+    rows, targets = [], pool.targets
     for chosen in zip(*views, strict=True):
-        found = [outputs_of(member, name, pool, tta).cpu() for member, name in zip(members, chosen, strict=True)]
+        made = [outputs_of(member, name, pool, tta) for member, name in zip(members, chosen, strict=True)]
+        found = [values for values, _ in made]
+        if any(not torch.equal(read, made[0][1]) for _, read in made):
+            raise RunError("the models could not read the same samples: the files have changed meanwhile; try again")
+        targets = pool.targets[made[0][1]]
         for member, name, values in zip(members, chosen, found, strict=True):
-            metrics = score(values, pool.targets, member)
+            metrics = score(values, targets, member)
             rows.append(row(member.name, member.checkpoint, member.steps.get(name), name, metrics))
         if kind:
-            together = score(combine(found, kind), pool.targets, members[0])
+            together = score(combine(found, kind), targets, members[0])
             checkpoint, name = (_common([m.checkpoint for m in members]), _common(list(chosen)))
             rows.append(row(f"ensemble of {len(members)} ({kind})", checkpoint, None, name, together))
-    return rows
+    return rows, len(targets)
 
 
 def require_same_kind(members: Sequence[Trained]) -> None:
@@ -66,8 +74,9 @@ def row(name: str, checkpoint: str, step: int | None, view: str, metrics: Mappin
     return {"name": name, "checkpoint": checkpoint, "step": step, "view": view, "metrics": dict(metrics)}
 
 
-def outputs_of(member: Trained, view: str, pool: Pool, tta: str | None = None) -> Tensor:
-    """(N, K) float32: what a view of a model gives for every sample, executed as the model was.
+def outputs_of(member: Trained, view: str, pool: Pool, tta: str | None = None) -> tuple[Tensor, Tensor]:
+    """What a view of a model gives for every sample that can be read, executed as the model was: (M, K) float32, and
+    which samples (M,) int64 these are, on the CPU.
 
     tta: test-time augmentation to average over, by a name in `loop.tta.VIEWS`; the outputs are then log-probabilities.
     """
@@ -78,12 +87,19 @@ def outputs_of(member: Trained, view: str, pool: Pool, tta: str | None = None) -
             model = AveragedOverViews(model, tta, regression=member.facts.task == "regression")
         loader = EvalLoader(
             place(pool.images, device.torch_device),
-            pool.targets.to(device.torch_device),
+            torch.arange(len(pool), device=device.torch_device),
             normalize=seen_by(member, device),
             batch_size=member.recipe.trainer.eval_batch_size,
             channels_last=member.execution.channels_last,
         )
-        return outputs(model, (batch.images for batch in loader), device)
+        read: list[Tensor] = []
+        found = outputs(model, (_noted(batch, read) for batch in loader), device)
+        return found.cpu(), torch.cat(read).cpu()
+
+
+def _noted(batch: Batch, read: list[Tensor]) -> Tensor:
+    read.append(batch.target.first)
+    return batch.images
 
 
 def seen_by(member: Trained, device: Device) -> Callable[[Tensor], Tensor]:

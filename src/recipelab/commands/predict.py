@@ -18,7 +18,7 @@ from recipelab.commands.trained import Trained, open_all, require_folder, sort_w
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell, printable
 from recipelab.core.errors import RunError, UserError
-from recipelab.data.decode import decode_files
+from recipelab.data.decode import Fit, decode_files
 from recipelab.data.listing import image_files
 from recipelab.loop.device import Device, applied
 from recipelab.loop.ensemble import Kind, combine
@@ -147,6 +147,11 @@ def _asked(
         )
     if ensemble == "probabilities" and facts.task == "regression":
         raise UserError("--ensemble probabilities: a regression has none; --ensemble takes the mean of the values")
+    if other := [member for member in members if fit_of(member) != fit_of(members[0])]:
+        raise UserError(
+            f"{members[0].name} and {other[0].name} cannot be taken together: their data.resize_size or"
+            " data.interpolation differ, so each would be shown other images"
+        )
     return [_Ready(member, member.chosen_views(view)[0]) for member in members], files
 
 
@@ -154,12 +159,12 @@ def _predicted(
     members: Sequence[_Ready], files: Sequence[str], kind: Kind
 ) -> Iterator[tuple[list[str], Tensor, dict[str, str]]]:
     """(paths, their probabilities (n, K), failures) of a portion of the files at a time, in order."""
-    facts = members[0].member.facts.of_stored()
+    facts, how = members[0].member.facts.of_stored(), fit_of(members[0].member)
     height, width = facts.image_size
     size = max(1, CHUNK_BYTES // (height * width * facts.input_channels))
     for start in range(0, len(files), size):
         some = files[start : start + size]
-        decoded = decode_files(some, (height, width), facts.input_channels, patient=True)
+        decoded = decode_files(some, how, facts.input_channels, patient=True)
         good = [row for row in range(len(some)) if row not in decoded.failures]
         failures = {some[row]: reason for row, reason in sorted(decoded.failures.items())}
         if good:
@@ -169,6 +174,13 @@ def _predicted(
             yield [some[row] for row in good], values, failures
         else:
             yield [], torch.empty(0, facts.num_classes), failures
+
+
+def fit_of(member: Trained) -> Fit:
+    """How files are brought to the size of the images that a model was evaluated on."""
+    height, width = member.facts.of_stored().image_size
+    options = member.recipe.slots["data"].kwargs
+    return Fit((height, width), options.get("resize_size"), options.get("interpolation", "bilinear"))
 
 
 class _Ready:

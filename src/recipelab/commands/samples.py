@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from recipelab.commands.ask import Ask, key_of
 from recipelab.commands.job import split_data
@@ -16,6 +17,7 @@ from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
 from recipelab.data.pool import Pool, require_facts
 from recipelab.data.rows import Rows
+from recipelab.data.stream import Stream
 from recipelab.loop.load_run import Run
 
 Say = Callable[[str], None]
@@ -146,8 +148,15 @@ def _part(parts: dict[str, Pool], split: str, what: str) -> Pool:
 
 
 def _together(pools: list[Pool]) -> Pool:
+    """The parts as one pool: still streamed where they are streams over the same files, else in memory."""
     if len(pools) == 1:
         return pools[0]
+    images: Tensor | Rows
+    streams = [pool.images for pool in pools if isinstance(pool.images, Stream)]
+    if len(streams) == len(pools) and len({id(stream.desk) for stream in streams}) == 1:
+        images = Stream(streams[0].desk, torch.cat([stream.rows for stream in streams]))
+    else:
+        pools = [pool.in_memory() for pool in pools]
+        images = torch.cat([pool.images for pool in pools if isinstance(pool.images, Tensor)])
     names = [name for pool in pools for name in pool.names or []] if all(pool.names for pool in pools) else None
-    images = [pool.images.tensor() if isinstance(pool.images, Rows) else pool.images for pool in pools]
-    return Pool(torch.cat(images), torch.cat([pool.targets for pool in pools]), names)
+    return Pool(images, torch.cat([pool.targets for pool in pools]), names)

@@ -13,9 +13,15 @@ from typing import Any
 
 from recipelab.commands.ask import Ask, ask_with_objects
 from recipelab.commands.assemble import Parts, assemble, compile_model
-from recipelab.commands.company import company
-from recipelab.commands.course import (
-    Course,
+from recipelab.commands.debug import profiled
+from recipelab.commands.groups import groups_table
+from recipelab.commands.job import Job, prepare
+from recipelab.commands.other_rank import run_rank
+from recipelab.commands.plots import plot_results
+from recipelab.commands.process_group import process_group
+from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
+from recipelab.commands.shared_run import (
+    SharedRun,
     begin_ledger,
     chosen,
     lockbox,
@@ -24,12 +30,6 @@ from recipelab.commands.course import (
     to_the_end,
     training,
 )
-from recipelab.commands.debug import profiled
-from recipelab.commands.follow import follow
-from recipelab.commands.groups import groups_table
-from recipelab.commands.job import Job, prepare
-from recipelab.commands.plots import plot_results
-from recipelab.commands.screen import Screen, result_table, say_opening, wants_bar
 from recipelab.config.identity import fingerprint_hash
 from recipelab.config.objects import objects_in
 from recipelab.core.errors import Interrupted, RunError, UserError
@@ -73,14 +73,14 @@ def train(
     told = Hooks(hooks)
     place = detect()
     if place and place.rank > 0:
-        return load_run(_follow(place), config_dir=config_dir)
+        return load_run(_run_rank(place), config_dir=config_dir)
     log = Log(quiet=quiet)
     job = prepare(ask, log)
     with (
         contextlib.closing(job),
         applied(job.execution),
         StopRequest() as stop,
-        company(job, ask, place, stop) as ranks,
+        process_group(job, ask, place, stop) as ranks,
     ):
         with ranks.blamed():
             parts = assemble(job, ranks.agreed(stop), ranks)  # the last that may refuse; nothing is written before it
@@ -94,17 +94,18 @@ def train(
             start = _start(job, parts)  # a refused resume leaves its record as it was
             with _resources(record, job) as resources, _ending(record, log, again), ranks.blamed():
                 result = _run(job, replace(parts, hooks=told), start, record, log, again)
+                unreadable = job.unreadable(ranks, log)
                 told.call("after_run", {**record.result(), **_peaks(resources)})
-                record.update_result(**_peaks(resources), unreadable_samples=job.unreadable(log), status="finished")
+                record.update_result(**_peaks(resources), unreadable_samples=unreadable, status="finished")
                 log.table(result_table(result, job.recipe.data.protocol))
                 log(f"record: {record.path}")
     return load_run(record.path, config_dir=config_dir)
 
 
-def _follow(place: Place) -> Path:
+def _run_rank(place: Place) -> Path:
     """The whole of another rank's run, among processes that torchrun or SLURM has started."""
     with StopRequest() as stop, joined(place) as ranks:
-        return follow(ranks, stop)
+        return run_rank(ranks, stop)
 
 
 def open_record(job: Job, log: Log) -> Record:
@@ -169,9 +170,9 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         _mirror(job, record, log) as logger,
         Screen(record, log, logger, parts.plan, progress=wants_bar(job.recipe.run.progress)) as screen,
     ):
-        course = Course(record.path, start.identity, plain_facts(job.facts))
-        parts.device.ranks.tell(course)
-        run = training(parts, start.state, start.bests, screen, course)
+        shared = SharedRun(record.path, start.identity, plain_facts(job.facts))
+        parts.device.ranks.tell(shared)
+        run = training(parts, start.state, start.bests, screen, shared)
         if parts.step.back_off is not None:
             parts.step.back_off.say = log
         profile = job.recipe.trainer.debug == "profile"

@@ -32,6 +32,7 @@ def gather(declared: Data, known: Mapping[str, object]) -> Facts:
     merged["class_names"] = merged["class_names"] or ()
     merged["task"] = merged["task"] or "classification"
     merged["image_dtype"] = merged["image_dtype"] or "uint8"
+    merged["cropped"] = bool(merged["cropped"])
     facts = _resized(Facts(**merged), _sizes(declared.input_size))
     _check_counts(facts)
     return facts

@@ -110,7 +110,8 @@ class Data:
     limit: Count | None = None
     """At most this many samples of the training and of the test data (stratified by class, seeded)."""
     num_workers: Annotated[int, Ge(0)] | Auto = "auto"
-    """Processes that read data which are streamed; auto: the cores this process may use, at most 16; changes no bit."""
+    """Processes that read data which are streamed, for one device; auto: the cores this process may use, divided among
+    the devices, at most 16; changes no bit."""
     prefetch: Count = 2
     """Tasks of up to 4 MiB of images that each worker has in advance."""
     pin_memory: bool | Auto = "auto"

@@ -19,6 +19,7 @@ class Facts:
     class_names: one name a class, in label order, or one a target; empty when unknown.
     image_dtype: "uint8" or "float32", as images are stored and augmented.
     class_counts: samples a class of the training split; None until counted there, and under regression.
+    cropped: training images come as random resized crops already, cut out of the whole files.
     """
 
     task: str
@@ -31,6 +32,7 @@ class Facts:
     image_dtype: str = "uint8"
     stored_size: tuple[int, ...] | None = None
     class_counts: tuple[int, ...] | None = None
+    cropped: bool = False
 
     @property
     def input_dim(self) -> int:

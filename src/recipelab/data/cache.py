@@ -58,7 +58,7 @@ class Entry:
     """The place of one decoded folder in the cache.
 
     folder: the cache; need not exist.
-    slot: (root, options): of one slot only the newest entry is kept.
+    slot: root and options in words: of one slot only the newest entry is kept.
     key: digest of the files and the options, see `key`.
     """
 
@@ -151,6 +151,11 @@ def key(root: Path, files: Iterable[str], options: Mapping[str, Any]) -> str:
             digest.update(f"\0{status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}".encode())
         digest.update(b"\0")
     return digest.hexdigest()
+
+
+def digest_of(files: Iterable[str]) -> str:
+    """SHA-256, in hex, over the names of `files` in their order: of two choices of files each has its own slot."""
+    return hashlib.sha256(b"\0".join(map(os.fsencode, files))).hexdigest()
 
 
 def _fill(folder: Path, content: Content) -> None:

@@ -168,7 +168,8 @@ class ItemReader:
         yield repr([(f"{type(part).__module__}.{type(part).__qualname__}", len(part)) for part in self.parts]).encode()
         yield np.asarray(rows, np.int64).tobytes()
         positions = range(0, len(rows), max(1, len(rows) // LOOKED_AT))
-        task = Task(tuple((rows[position],) for position in positions), 0, "identity", 0, 0, False)
+        chosen = tuple((rows[position],) for position in positions)
+        task = Task(chosen, 0, "identity", 0, tuple(range(len(chosen))), False)
         for images, _ in performed(self, iter([task])):
             yield images.tobytes()
 

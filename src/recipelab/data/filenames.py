@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import re
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Len
+from annotated_types import Len
 
 from recipelab.core.errors import UserError
-from recipelab.data.imagefolder import ImageFolder
-from recipelab.data.labelled import Labelled, text_targets
+from recipelab.data.decode import Interpolation
+from recipelab.data.imagefolder import Pixels, Range
+from recipelab.data.labelled import Labelled, LabelledFiles, text_targets
 from recipelab.data.listing import list_images
 from recipelab.data.pool import Pool, Say
+from recipelab.data.storage import Kind
 from recipelab.data.targets import Task, to_targets
-
-Pixels = Annotated[int, Ge(1)]
 
 
 class FileNames:
@@ -26,19 +25,27 @@ class FileNames:
     pattern: a regular expression (Python's `re`) that is searched for in each path below root; what its groups match
         is the target, or the targets. A file that it does not match is an error.
     task: "auto": several groups, or numbers that are not all whole, are a regression; all else are classes.
-    image_size, input_channels, on_error, cache: as of an image folder.
+    image_size, crop_scale, crop_ratio, input_channels, on_error, cache, resize_size, interpolation, storage,
+        memory_limit, disk_limit: as in `recipelab.data.imagefolder.ImageFolder`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a key of the data section
         self,
         *,
         root: str,
         pattern: str,
         task: Task = "auto",
         image_size: Pixels | Annotated[list[Pixels], Len(2, 2)] | Literal["auto"] = "auto",
+        crop_scale: Range | None = None,
+        crop_ratio: Range | None = None,
         input_channels: Literal[1, 3] = 3,
         on_error: Literal["stop", "skip"] = "stop",
         cache: str = "auto",
+        resize_size: Pixels | None = None,
+        interpolation: Interpolation = "bilinear",
+        storage: Literal["auto"] | Kind = "auto",
+        memory_limit: str = "auto",
+        disk_limit: str = "auto",
     ) -> None:
         self.root = root
         self.task = task
@@ -50,27 +57,31 @@ class FileNames:
             raise UserError(
                 f"data.pattern={pattern!r} has no group: put the target in brackets, such as '_([0-9.]+)[.]'"
             )
-        self._options = {
-            "image_size": image_size,
-            "input_channels": input_channels,
-            "on_error": on_error,
-            "cache": cache,
-        }
+        self._files = LabelledFiles(
+            root,
+            self._list,
+            image_size=image_size,
+            crop_scale=crop_scale,
+            crop_ratio=crop_ratio,
+            input_channels=input_channels,
+            on_error=on_error,
+            cache=cache,
+            resize_size=resize_size,
+            interpolation=interpolation,
+            storage=storage,
+            memory_limit=memory_limit,
+            disk_limit=disk_limit,
+        )
 
     def facts(self) -> dict[str, object]:
         """From the names of the files and, for image_size="auto", the headers of up to 64. Raises UserError."""
-        return self._listed.facts(self._images)
+        return self._files.facts()
 
     def load(self, say: Say) -> tuple[Pool, Pool | None]:
         """Pools by path. Raises UserError for what cannot be read, see ImageFolder."""
-        return self._listed.load(self._images, say)
+        return self._files.load(say)
 
-    @cached_property
-    def _images(self) -> ImageFolder:
-        return self._listed.images(self.root, **self._options)
-
-    @cached_property
-    def _listed(self) -> Labelled:
+    def _list(self) -> Labelled:
         top = Path(self.root).expanduser().absolute()
         if not top.is_dir():
             raise UserError(f"data.root={self.root!r} is no folder: a folder of image files is expected")

@@ -90,7 +90,7 @@ class Files:
 
     root: absolute. train, test: (path relative to root, label); test is None when there is no test part.
     place: the source's root as the user gave it. on_error: as in `recipelab.data.imagefolder.ImageFolder`. keep: its
-        `cache`.
+        `cache`. chosen: as in `recipelab.data.listing.Folder`.
     """
 
     root: Path
@@ -102,6 +102,7 @@ class Files:
     storage: Storage = field(default_factory=Storage)
     on_error: Literal["stop", "skip"] = "stop"
     keep: str = "auto"
+    chosen: bool = False
 
     def load(self, say: Say) -> tuple[Pool, Pool | None]:
         """Pools of images (N, H, W, C) uint8 by class, then by path.
@@ -160,8 +161,9 @@ class Files:
         if how.resize is not None or how.interpolation != "bilinear":
             options |= {"resize_size": how.resize, "interpolation": how.interpolation}
         made_by = options | {"pillow": PIL.__version__}  # another decoder may give other pixels
-        key = cache.key(self.root, [name for name, _ in self._all], made_by)
-        return cache.Entry(folder, f"{self.root.resolve()} {options}", key)
+        names = [name for name, _ in self._all]
+        slot = f"{self.root.resolve()} {options}" + (f" {cache.digest_of(names)}" if self.chosen else "")
+        return cache.Entry(folder, slot, cache.key(self.root, names, made_by))
 
     def _streamed(self, say: Say) -> tuple[Pool, Pool | None]:
         files = self._all

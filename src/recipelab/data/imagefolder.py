@@ -88,7 +88,7 @@ class ImageFolder:
             "input_channels": self.input_channels,
             "image_size": self._files.geometry.size,
             "class_names": self._folder.class_names,
-        }
+        } | ({"cropped": True} if self.crop else {})
 
     def load(self, say: Say) -> tuple[Pool, Pool | None]:
         """Pools of images (N, H, W, C) uint8 by class, then by path; from the cache when it has them.
@@ -116,6 +116,7 @@ class ImageFolder:
             storage=self.storage,
             on_error=self.on_error,
             keep=self.cache,
+            chosen=folder.chosen,
         )
 
     def _size(self) -> tuple[int, int]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ class Labelled:
     """What a source of such files has found.
 
     base: the folder that paths are relative to. train, test: paths, in the order of the targets; test is None
-    without a test part. remarks: lines to print.
+    without a test part. remarks: lines to print. chosen: these files are a choice of those in the folder, beside which
+    other choices are cached.
     """
 
     base: Path
@@ -30,6 +32,7 @@ class Labelled:
     test: Sequence[str] | None
     targets: Targets
     remarks: Sequence[str] = ()
+    chosen: bool = False
 
     def images(self, root: str, **options: Any) -> ImageFolder:
         """The files as an image folder, in which each file's label is its row among all of them.
@@ -41,7 +44,8 @@ class Labelled:
         files = [(name, row) for row, name in rows]
         count = len(self.train)
         test = None if self.test is None else files[count:]
-        return ImageFolder.of(Folder(self.base, (), files[:count], test, list(self.remarks)), root=root, **options)
+        folder = Folder(self.base, (), files[:count], test, list(self.remarks), self.chosen)
+        return ImageFolder.of(folder, root=root, **options)
 
     def facts(self, images: ImageFolder) -> dict[str, object]:
         """Of the targets, and of the images."""
@@ -62,6 +66,33 @@ class Labelled:
                 names = ", ".join(repr(self.targets.names[label]) for label in sorted(gone))
                 raise UserError(f"data.root={images.root!r}: no image of class {names} can be read")
         return train, None if test is None else replace(test, targets=values[test.targets])
+
+
+class LabelledFiles:
+    """A data source over such files: what is left of one when it says how they are listed.
+
+    root: as the user gave it. listing: finds them, when they are first asked for. options: of ImageFolder.
+    """
+
+    def __init__(self, root: str, listing: Callable[[], Labelled], **options: Any) -> None:
+        self.root, self._listing, self._options = root, listing, options
+        ImageFolder(root=root, **options)  # refuses now what it refuses
+
+    def facts(self) -> dict[str, object]:
+        """From what lists the files and, for image_size="auto", the headers of up to 64 of them. Raises UserError."""
+        return self._listed.facts(self._images)
+
+    def load(self, say: Say) -> tuple[Pool, Pool | None]:
+        """Pools in the order of the list. Raises UserError for what cannot be read, see ImageFolder."""
+        return self._listed.load(self._images, say)
+
+    @cached_property
+    def _listed(self) -> Labelled:
+        return self._listing()
+
+    @cached_property
+    def _images(self) -> ImageFolder:
+        return self._listed.images(self.root, **self._options)
 
 
 def text_targets(

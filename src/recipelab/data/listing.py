@@ -28,6 +28,7 @@ class Folder:
     train, test: (path relative to root with forward slashes, label) of each file, by class, then by path; test is
         None when the folder has no test part.
     remarks: what lies there and is not used, as lines to print.
+    chosen: these are not all images there, but those that something names; others may be named beside them.
     """
 
     root: Path
@@ -35,6 +36,7 @@ class Folder:
     train: list[tuple[str, int]]
     test: list[tuple[str, int]] | None
     remarks: list[str]
+    chosen: bool = False
 
 
 def list_folder(root: str, held_out: str = "test") -> Folder:

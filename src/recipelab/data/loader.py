@@ -99,10 +99,11 @@ class TrainLoader:
         draws = epoch_draws(self.augment, order, epoch, generator(self.seed, "augment", epoch))
         mine = self._mine(start)
         order, draws = order[mine], {name: draw[mine] for name, draw in draws.items()}
+        places = torch.arange(count)[mine]
         draws = {name: draw.to(device, non_blocking=True) for name, draw in draws.items()}
         there = order.to(device, non_blocking=True)
         chunk = _chunk_size(self.images, self.batch_size, _AUGMENT_BYTES, device)
-        what = Pass(self.seed, "sample", epoch, start, training=True, pin=_pins(self.pin, device))
+        what = Pass(self.seed, "sample", epoch, places, training=True, pin=_pins(self.pin, device))
         reading = _read(self.images, order, chunk, device, what)
         position = start
         for begin in range(0, len(order), chunk):

@@ -77,8 +77,12 @@ class Pool:
         return self.images.storage if isinstance(self.images, Rows) else "memory"
 
     def in_memory(self) -> Pool:
-        """The same pool with its images in one tensor, as evaluation sees them."""
-        return Pool(self.images.tensor(), self.targets, self.names) if isinstance(self.images, Rows) else self
+        """The same pool with its images in one tensor, as evaluation sees them; less those that cannot be read."""
+        if not isinstance(self.images, Rows):
+            return self
+        images, rows = self.images.loaded()
+        names = None if self.names is None else [self.names[i] for i in rows.tolist()]
+        return Pool(images, self.targets[rows], names)
 
     def digest(self) -> str:
         """SHA-256 of shape, image bytes and target bytes, in hex; names do not count. Of float32 the type counts.

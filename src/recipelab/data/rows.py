@@ -27,14 +27,15 @@ class Pass:
     The sample at position p of the pass's order draws from (seed, purpose, epoch, p), so that neither batch size, nor
     workers, nor where a pass is begun changes a draw.
 
-    first: position of the first row asked for. training: whether random crops are cut, or what evaluation sees.
+    positions: (M,) int64, of the rows asked for; None: from 0 on. training: whether random crops are cut, or what
+    evaluation sees.
     pin: give tensors in pinned memory.
     """
 
     seed: int = 0
     purpose: str = "evaluation"
     epoch: int = 0
-    first: int = 0
+    positions: Tensor | None = None
     training: bool = False
     pin: bool = False
 
@@ -70,8 +71,8 @@ class Rows(abc.ABC):
     def chunks(self, order: Tensor, size: int, what: Pass) -> Iterator[tuple[Tensor, Tensor | None]]:
         """The images at `order` ((M,) int64), `size` at a time: ((B, *S, C) on the CPU, rows (B,) int64 or None).
 
-        The rows are those that are really shown: where a file cannot be read, another row stands in for it. None:
-        those asked for.
+        The rows are those that are really shown: where a file cannot be read, another row stands in for it in
+        training, and in evaluation nothing does: -1. None: those asked for.
         """
 
     @abc.abstractmethod
@@ -84,14 +85,16 @@ class Rows(abc.ABC):
     def close(self) -> None:  # noqa: B027 - most have nothing to do
         """End what was started to read."""
 
-    def tensor(self) -> Tensor:
-        """All images in memory, as evaluation sees them: (N, *S, C)."""
-        images = torch.empty(self.shape, dtype=self.dtype)
-        begin = 0
-        for chunk, _ in self.chunks(torch.arange(len(self)), rows_of(BLOCK, self), Pass()):
-            images[begin : begin + len(chunk)] = chunk
-            begin += len(chunk)
-        return images
+    def loaded(self) -> tuple[Tensor, Tensor]:
+        """All images that can be read, in memory, as evaluation sees them: (M, *S, C), and which rows (M,) they are."""
+        images, rows = torch.empty(self.shape, dtype=self.dtype), []
+        order, size, begin = torch.arange(len(self)), rows_of(BLOCK, self), 0
+        for asked, (chunk, shown) in zip(order.split(size), self.chunks(order, size, Pass()), strict=True):
+            good = torch.ones(len(asked), dtype=torch.bool) if shown is None else shown == asked
+            rows.append(asked[good])
+            images[begin : begin + len(rows[-1])] = chunk if shown is None else chunk[good]
+            begin += len(rows[-1])
+        return images[:begin], torch.cat(rows)
 
 
 def rows_of(nbytes: int, images: Tensor | Rows) -> int:

@@ -28,9 +28,9 @@ def _stream_statistics(images: Rows) -> tuple[tuple[float, ...], tuple[float, ..
     most = SAMPLE if images.dtype == torch.uint8 else min(SAMPLE, rows_of(4 * BLOCK, images))
     sample = images.subset(torch.linspace(0, len(images) - 1, min(most, len(images))).long())
     if images.dtype != torch.uint8:
-        return channel_statistics(sample.tensor())
+        return channel_statistics(sample.loaded()[0])
     chunks = sample.chunks(torch.arange(len(sample)), rows_of(BLOCK, images), Pass())
-    return byte_statistics(block for block, _ in chunks)
+    return byte_statistics(block if shown is None else block[shown >= 0] for block, shown in chunks)
 
 
 def channel_statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:

@@ -104,8 +104,8 @@ class Stream(Rows):
             digest.update(part)
 
     def chunks(self, order: Tensor, size: int, what: Pass) -> Iterator[tuple[Tensor, Tensor | None]]:
-        """See `Rows.chunks`. Raises RunError naming a sample that cannot be read."""
-        workers, position = self.desk.workers(), what.first
+        """See `Rows.chunks`. Raises RunError naming a sample that cannot be read, or when not one of a pass can be."""
+        workers, read = self.desk.workers(), 0
         unit = self._unit(size)
         tasks = self._tasks(order, size, unit, what)
         results = performed(self.desk.reader, tasks) if workers is None else self._fetched(workers, tasks)
@@ -113,7 +113,10 @@ class Stream(Rows):
             wanted = order[begin : begin + size]
             out = torch.empty((len(wanted), *self.shape[1:]), dtype=self.dtype, pin_memory=what.pin)
             shown = self._fill(out, wanted, unit, results)
-            position += len(wanted)
+            read += len(wanted) if shown is None else int((shown >= 0).sum())
+            if not read and begin + size >= len(order):
+                failures, row = self.desk.failures, int(self.rows[order[0]])
+                raise RunError(f"not one of {len(order):,} samples can be read: {failures[row]}")
             yield out, shown
 
     def _unit(self, size: int) -> int:
@@ -121,21 +124,25 @@ class Stream(Rows):
         return max(1, min(rows_of(UNIT, self), -(-size // max(1, self.desk.loading.workers))))
 
     def _tasks(self, order: Tensor, size: int, unit: int, what: Pass) -> Iterator[Task]:
+        positions = torch.arange(len(order)) if what.positions is None else what.positions
         for begin in range(0, len(order), size):
             end = min(begin + size, len(order))
             for first in range(begin, end, unit):
-                rows = tuple(self._candidates(row) for row in order[first : min(first + unit, end)].tolist())
-                yield Task(rows, what.seed, what.purpose, what.epoch, what.first + first, what.training)
+                part = slice(first, min(first + unit, end))
+                rows = tuple(self._candidates(row, what) for row in order[part].tolist())
+                places = tuple(positions[part].tolist())
+                yield Task(rows, what.seed, what.purpose, what.epoch, places, what.training)
 
-    def _candidates(self, row: int) -> tuple[int, ...]:
-        """The reader's row, and if it is patient those after it in this stream: none of another split stands in."""
-        count = min(STAND_INS + 1, len(self)) if self.desk.reader.patient else 1
+    def _candidates(self, row: int, what: Pass) -> tuple[int, ...]:
+        """The reader's row, and if it is patient those after it in this stream: none of another split stands in, and
+        none at all in an evaluation."""
+        count = min(STAND_INS + 1, len(self)) if self.desk.reader.patient and what.training else 1
         return tuple(int(self.rows[(row + step) % len(self)]) for step in range(count))
 
     def _fill(
         self, out: Tensor, wanted: Tensor, unit: int, results: Iterator[tuple[NDArray[Any], Done]]
     ) -> Tensor | None:
-        """Put the next results into `out`. Returns the rows shown where they are not those wanted."""
+        """Put the next results into `out`. Returns the rows shown where they are not those wanted, -1 for none."""
         chosen: list[int] = []
         for first in range(0, len(out), unit):
             images, done = next(results)
@@ -147,7 +154,8 @@ class Stream(Rows):
             return None
         steps = torch.arange(STAND_INS + 1)[:, None]
         near = (wanted + steps) % len(self)
-        return near.gather(0, (self.rows[near] == shown).int().argmax(0, keepdim=True))[0]
+        found = near.gather(0, (self.rows[near] == shown).int().argmax(0, keepdim=True))[0]
+        return torch.where(shown < 0, -1, found)
 
     def _fetched(self, workers: Workers, tasks: Iterator[Task]) -> Iterator[tuple[NDArray[Any], Done]]:
         """Results in the order of `tasks`, with as many begun in advance as `Loading` says."""

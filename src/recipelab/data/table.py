@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Len, MinLen
+from annotated_types import Len, MinLen
 
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.data.array_files import PARTS
-from recipelab.data.imagefolder import ImageFolder
-from recipelab.data.labelled import Labelled, text_targets
+from recipelab.data.decode import Interpolation
+from recipelab.data.imagefolder import Pixels, Range
+from recipelab.data.labelled import Labelled, LabelledFiles, text_targets
 from recipelab.data.pool import Pool, Say
+from recipelab.data.storage import Kind
 from recipelab.data.targets import Task, to_targets
 
-Pixels = Annotated[int, Ge(1)]
 _DELIMITERS = ",;\t"
 
 
@@ -30,7 +30,8 @@ class CSV:
         and counted in a line: the validation part is split off (data.val_split).
     images: the folder that paths are relative to, if not that of the file.
     task: "auto": several columns, or numbers that are not all whole, are a regression; all else are classes.
-    image_size, input_channels, on_error, cache: as of an image folder.
+    image_size, crop_scale, crop_ratio, input_channels, on_error, cache, resize_size, interpolation, storage,
+        memory_limit, disk_limit: as in `recipelab.data.imagefolder.ImageFolder`.
     """
 
     def __init__(  # noqa: PLR0913 - each is a key of the data section
@@ -43,35 +44,46 @@ class CSV:
         images: str | None = None,
         task: Task = "auto",
         image_size: Pixels | Annotated[list[Pixels], Len(2, 2)] | Literal["auto"] = "auto",
+        crop_scale: Range | None = None,
+        crop_ratio: Range | None = None,
         input_channels: Literal[1, 3] = 3,
         on_error: Literal["stop", "skip"] = "stop",
         cache: str = "auto",
+        resize_size: Pixels | None = None,
+        interpolation: Interpolation = "bilinear",
+        storage: Literal["auto"] | Kind = "auto",
+        memory_limit: str = "auto",
+        disk_limit: str = "auto",
     ) -> None:
         self.root, self.images = root, images
         self.path, self.split = path, split
         self.target = [target] if isinstance(target, str) else target
         self.task = task
-        self._options = {
-            "image_size": image_size,
-            "input_channels": input_channels,
-            "on_error": on_error,
-            "cache": cache,
-        }
+        self._files = LabelledFiles(
+            root,
+            self._list,
+            image_size=image_size,
+            crop_scale=crop_scale,
+            crop_ratio=crop_ratio,
+            input_channels=input_channels,
+            on_error=on_error,
+            cache=cache,
+            resize_size=resize_size,
+            interpolation=interpolation,
+            storage=storage,
+            memory_limit=memory_limit,
+            disk_limit=disk_limit,
+        )
 
     def facts(self) -> dict[str, object]:
         """From the table and, for image_size="auto", the headers of up to 64 files. Raises UserError."""
-        return self._listed.facts(self._images)
+        return self._files.facts()
 
     def load(self, say: Say) -> tuple[Pool, Pool | None]:
         """Pools in the order of the rows. Raises UserError for what cannot be read, see ImageFolder."""
-        return self._listed.load(self._images, say)
+        return self._files.load(say)
 
-    @cached_property
-    def _images(self) -> ImageFolder:
-        return self._listed.images(self.root, **self._options)
-
-    @cached_property
-    def _listed(self) -> Labelled:
+    def _list(self) -> Labelled:
         file = Path(self.root).expanduser().absolute()
         rows = read_table(file, self.root)
         columns = list(rows[0])
@@ -88,7 +100,7 @@ class CSV:
         train, test = text_targets(texts["train"], texts.get("test"), self.task, where)
         targets = to_targets(train, test, task=self.task, where=where)
         base = Path(self.images).expanduser().absolute() if self.images else file.parent
-        return Labelled(base, paths["train"], paths.get("test"), targets, remarks)
+        return Labelled(base, paths["train"], paths.get("test"), targets, remarks, chosen=True)
 
     def _parts(
         self, rows: Sequence[Mapping[str, str]], columns: Sequence[str]

@@ -58,23 +58,23 @@ class Reader(Protocol):
 class Task:
     """Samples to read in one go.
 
-    rows: the reader's rows, each with those that may stand in for it, tried in order. seed, purpose, epoch, first: the
-    address of the draws; sample i draws at position first + i. slot: where in the shared memory to; -1 for none.
+    rows: the reader's rows, each with those that may stand in for it, tried in order. seed, purpose, epoch, positions:
+    the address of the draws of each. slot: where in the shared memory to; -1 for none.
     """
 
     rows: tuple[tuple[int, ...], ...]
     seed: int
     purpose: str
     epoch: int
-    first: int
+    positions: tuple[int, ...]
     training: bool
     slot: int = -1
 
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task. images: None when they are in the shared memory. chosen: which row of each sample was read.
-    failures: row -> why it could not be."""
+    """What came of a task. images: None when they are in the shared memory. chosen: which row of each sample was read;
+    -1 for none. failures: row -> why it could not be."""
 
     images: NDArray[Any] | None
     chosen: list[int]
@@ -82,11 +82,14 @@ class Done:
 
 
 def perform(reader: Reader, task: Task, out: NDArray[Any]) -> Done:
-    """Read the samples of a task into `out` (B, *S, C). Raises whatever the reader does when none can stand in."""
+    """Read the samples of a task into `out` (B, *S, C). Raises Unreadable for one that cannot be, nor any in its place.
+
+    Of a patient reader an evaluation leaves such a sample out: its row of `out` is zero.
+    """
     chosen, failures = [], {}
     for index, rows in enumerate(task.rows):
         for row in rows:
-            seed_sample(hash32(task.seed, task.purpose, task.epoch, task.first + index))
+            seed_sample(hash32(task.seed, task.purpose, task.epoch, task.positions[index]))
             try:
                 out[index] = reader.read(row, task.training)
             except Exception as error:  # a decoder or a user's class raises anything
@@ -95,12 +98,15 @@ def perform(reader: Reader, task: Task, out: NDArray[Any]) -> Done:
             chosen.append(row)
             break
         else:
-            raise Unreadable(failures[rows[0]])
+            if task.training or not reader.patient:
+                raise Unreadable(failures[rows[0]])
+            out[index] = 0
+            chosen.append(-1)
     return Done(None, chosen, failures)
 
 
 class Unreadable(Exception):
-    """A sample that cannot be read, nor any that could stand in. Its text names the sample and the reason."""
+    """A sample that cannot be read, nor any that could stand in for it. Its text names the sample and the reason."""
 
 
 def seed_sample(value: int) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.colors import LogNorm, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 from numpy.typing import NDArray
 
 from recipelab.core import atomic
@@ -34,13 +35,15 @@ def confusion_matrix(
     )
     size = min(max(classes * cell, 3.2), 20)
     margin = 0.9 + 0.075 * (max(map(len, named)) if classes <= _NAMED else 4)
-    figure = Figure(figsize=(size + margin + 1.2, size + margin + 0.6), dpi=120, layout="constrained")
+    figure = Figure(figsize=(size + margin + 1.2, size + margin + 0.8), dpi=120, layout="constrained")
     axes = figure.add_subplot()
     sums = counts.sum(1, keepdims=True)
     values = 100 * counts / np.where(sums > 0, sums, 1) if normalized else counts.astype(float)
     scale = PowerNorm(0.5, 0, 100) if normalized else LogNorm(1, max(2, int(counts.max())))
     image = axes.imshow(np.ma.masked_equal(values, 0), cmap="Blues", norm=scale, interpolation="nearest")
-    bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02)
+    ticks, written = (None, None) if normalized else (LogLocator(subs=(1, 2, 5)), "{x:,.0f}")
+    bar = figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02, ticks=ticks, format=written)
+    bar.minorticks_off()
     bar.set_label("% of the class" if normalized else "samples (logarithmic)", color=_MUTED)
     _name_axes(axes, named)
     axes.set_title(title, loc="left", fontweight="bold", pad=10, fontsize=11)

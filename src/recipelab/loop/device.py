@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from recipelab.core.errors import UserError
 from recipelab.loop.cluster import detect
-from recipelab.loop.ranks import Alone, Company
+from recipelab.loop.ranks import Alone, ProcessGroup
 
 _DEBUG_FILL: Any = torch.utils.deterministic  # a module that is also a class: type checkers see only the first
 
@@ -85,10 +85,15 @@ def process_count(asked: int | str) -> int | None:
     return place.world
 
 
+def processes_here(asked: int | str) -> int:
+    """How many of a run's processes are on this machine."""
+    place = detect()
+    return place.local_world if place else process_count(asked) or 1
+
+
 def _processes(asked: int | str, cuda: bool) -> tuple[int, int]:
     """Processes of the run, and how many of them are on this machine."""
-    processes, place = process_count(asked) or 1, detect()
-    here = place.local_world if place else processes
+    processes, here = process_count(asked) or 1, processes_here(asked)
     there, what = (torch.cuda.device_count(), "CUDA devices") if cuda else (os.cpu_count() or 1, "CPU cores")
     if here > max(there, 1):
         raise UserError(
@@ -153,7 +158,7 @@ class Device:
     ranks: the processes of the run, each on a device of its own.
     """
 
-    def __init__(self, execution: Execution, ranks: Company | None = None) -> None:
+    def __init__(self, execution: Execution, ranks: ProcessGroup | None = None) -> None:
         from lightning.fabric import Fabric  # here: seconds to import, which a refused recipe need not wait for
         from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 

@@ -59,6 +59,10 @@ class Alone:
         """The value."""
         return value
 
+    def collect(self, value: Any) -> list[Any]:
+        """The value."""
+        return [value]
+
     def copy_buffers(self, module: nn.Module) -> None:
         """Nothing: they are this process's."""
 
@@ -113,6 +117,12 @@ class Ranks:
         values = [value]
         dist.broadcast_object_list(values, src=0, device=torch.device("cpu"))
         return values[0]
+
+    def collect(self, value: Any) -> list[Any]:
+        """Every rank's value, a plain or pickled one, in the order of the ranks."""
+        values: list[Any] = [None] * self.world
+        dist.all_gather_object(values, value)
+        return values
 
     @torch.no_grad()
     def copy_buffers(self, module: nn.Module) -> None:
@@ -176,11 +186,11 @@ class AgreedStop:
         self.signal_number = number or None
 
 
-Company = Alone | Ranks
+ProcessGroup = Alone | Ranks
 Stop = StopRequest | AgreedStop
 
 
-def meeting_point(world: int) -> Any:
+def rendezvous_store(world: int) -> Any:
     """A store on this machine, at a port that is free, for a first rank that starts the others itself."""
     return dist.TCPStore("127.0.0.1", 0, world, True, wait_for_workers=False)
 

@@ -24,12 +24,12 @@ from recipelab.loop.signals import StopRequest
 GRACE = 15.0
 
 # What the fork server imports once, so that a rank starts in a tenth of a second.
-_WARM = ["recipelab.commands.follow", "lightning.fabric"]
+_WARM = ["recipelab.commands.other_rank", "lightning.fabric"]
 
 Entry = Callable[[Place, connection.Connection], None]
 
 
-class Crew:
+class Launcher:
     """Ranks 1 to `world` - 1 of a run whose first rank is this process.
 
     last_words: called with the reason when this process has to be ended by force.
@@ -42,7 +42,7 @@ class Crew:
         self._links: list[connection.Connection] = []
         self._fault: Exception | None = None
         self._lost, self._over = threading.Event(), threading.Event()
-        self._watcher = threading.Thread(target=self._watch, name="crew", daemon=True)
+        self._watcher = threading.Thread(target=self._watch, name="launcher", daemon=True)
 
     def start(self, enter: Entry, port: int) -> None:
         """Start the processes; each calls enter(place, link), and says through the link that it has come, or failed."""
@@ -58,7 +58,7 @@ class Crew:
             self._processes.append(process)
             self._links.append(link)
 
-    def meet(self, stop: StopRequest, again: str) -> None:
+    def rendezvous(self, stop: StopRequest, again: str) -> None:
         """Wait until all have come. Raises Interrupted when a stop is asked for meanwhile, or why one has not come."""
         waiting = {link: index for index, link in enumerate(self._links)}
         while waiting:
@@ -66,7 +66,7 @@ class Crew:
                 raise Interrupted(stop.signal_number, again)
             for link in connection.wait(list(waiting), timeout=0.2):
                 index = waiting.pop(cast(Any, link))
-                if not self._has_come(index):
+                if not self._is_ready(index):
                     self._raise(index, again)
         self._watcher.start()
 
@@ -98,9 +98,9 @@ class Crew:
         if self._watcher.is_alive() and threading.current_thread() is not self._watcher:
             self._watcher.join()
 
-    def _has_come(self, index: int) -> bool:
+    def _is_ready(self, index: int) -> bool:
         try:
-            return bool(self._links[index].recv() == "come")
+            return bool(self._links[index].recv() == "ready")
         except EOFError:
             return False
 
@@ -118,7 +118,7 @@ class Crew:
         with contextlib.suppress(EOFError, OSError):
             while link.poll():
                 said = link.recv()
-                if said != "come":
+                if said != "ready":
                     kind, text = said
                     return UserError(text) if kind == "UserError" else RunError(f"rank {rank} failed: {text}")
         how = f"was killed by signal {-code} ({signal.Signals(-code).name})" if code and code < 0 else f"ended ({code})"

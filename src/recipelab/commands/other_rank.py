@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,9 +12,9 @@ from typing import Any
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import assemble, compile_model
-from recipelab.commands.course import Course, chosen, lockbox, new_bests, to_the_end, training
 from recipelab.commands.job import prepare
 from recipelab.commands.plots import plot_results
+from recipelab.commands.shared_run import SharedRun, chosen, lockbox, new_bests, to_the_end, training
 from recipelab.core.errors import Interrupted, RunError, UserError
 from recipelab.loop.cluster import Place
 from recipelab.loop.device import Execution, applied
@@ -24,7 +25,7 @@ from recipelab.records.record import Record
 
 
 @dataclass(frozen=True)
-class Orders:
+class RankSetup:
     """What the first rank tells the others: the words that make the same job, and what it has made of them."""
 
     ask: Ask
@@ -32,7 +33,7 @@ class Orders:
     recipe_hash: str
 
 
-class Silent:
+class NullWriter:
     """A training's writer that leaves nothing: the first rank writes for all."""
 
     def row(self, row: dict[str, float | int | None]) -> None:
@@ -48,21 +49,21 @@ class Silent:
         """Nothing."""
 
 
-def enter(place: Place, link: Connection) -> None:
-    """A rank in a process that the first has started: follow it, and tell it why when that cannot be done."""
+def rank_main(place: Place, link: Connection) -> None:
+    """A rank in a process that the first has started: take part, and tell it why when that cannot be done."""
     with StopRequest() as stop:
         try:
-            link.send("come")
+            link.send("ready")
             with joined(place) as ranks:
-                _follow_or_leave(ranks, stop, link)
+                _run_or_leave(ranks, stop, link)
         except KeyboardInterrupt:
             os._exit(130)
 
 
-def _follow_or_leave(ranks: Ranks, stop: StopRequest, link: Connection) -> None:
+def _run_or_leave(ranks: Ranks, stop: StopRequest, link: Connection) -> None:
     """Leave at once on an error, without the goodbyes of a process group, which may wait for those who wait for us."""
     try:
-        follow(ranks, stop)
+        run_rank(ranks, stop)
     except Interrupted:
         pass  # the first rank says it
     except Exception as error:
@@ -71,26 +72,27 @@ def _follow_or_leave(ranks: Ranks, stop: StopRequest, link: Connection) -> None:
         os._exit(1)
 
 
-def follow(ranks: Ranks, stop: StopRequest) -> Path:
+def run_rank(ranks: Ranks, stop: StopRequest) -> Path:
     """Take part in the first rank's training to its end; the path of its record.
 
     Raises Interrupted when all ranks have agreed to stop, RunError when this one cannot go on.
     """
-    orders: Orders = ranks.tell()
-    job = replace(prepare(orders.ask, lambda line: None), execution=orders.execution)
-    if job.recipe_hash != orders.recipe_hash:
+    setup: RankSetup = ranks.tell()
+    job = replace(prepare(setup.ask, lambda line: None), execution=setup.execution)
+    if job.recipe_hash != setup.recipe_hash:
         raise RunError(f"rank {ranks.rank} finds other data than the first: all need the same folder")
-    with applied(job.execution):
+    with contextlib.closing(job), applied(job.execution):
         parts = assemble(job, ranks.agreed(stop), ranks)
         compile_model(job, parts)
-        course: Course = ranks.tell()
+        shared: SharedRun = ranks.tell()
         bests = new_bests(job)
         state = State()
         if job.resumed:
-            state = job.resumed.restore(parts.step, parts.views, bests, parts.plan, course.identity)
-        done = to_the_end(parts, training(parts, state, bests, Silent(), course).run)
-        record = Record.open(course.path)
+            state = job.resumed.restore(parts.step, parts.views, bests, parts.plan, shared.identity)
+        done = to_the_end(parts, training(parts, state, bests, NullWriter(), shared).run)
+        record = Record.open(shared.path)
         found = lockbox(job, parts, record) if done else None
         if found is None or plot_results(job, parts, record, chosen(job, found), found) is None:
-            raise Interrupted(parts.stop.signal_number or 0, f"recipelab train trainer.resume={course.path}")
-    return course.path
+            raise Interrupted(parts.stop.signal_number or 0, f"recipelab train trainer.resume={shared.path}")
+        job.unreadable(ranks, lambda line: None)
+    return shared.path

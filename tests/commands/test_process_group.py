@@ -8,14 +8,18 @@ import os
 import re
 import signal
 
+import numpy as np
 import psutil
 import pytest
 import torch
+from PIL import Image
 
 from compare import assert_same, different, load, table
 from processes import Trainings, at, only_record, send, wait_until
+from recipelab.commands.train import train
 from recipelab.core.errors import Interrupted, RunError, UserError
 from recipelab.records.record import Record
+from tiny_recipe import USER_TREE
 
 pytestmark = pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")
 
@@ -229,6 +233,62 @@ def test_what_cannot_be_is_refused_before_anything_is_written(train_tiny, tmp_pa
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     with pytest.raises(UserError, match=message):
         train_tiny(*words)
+    assert not (tmp_path / "outputs").exists()
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Three classes of 14 images of different sizes, of which one cannot be read."""
+    rng = np.random.default_rng(0)
+    for number in range(42):
+        path = tmp_path / "photos" / "abc"[number % 3] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(rng.integers(0, 256, (*rng.integers(9, 20, 2), 3), np.uint8)).save(path)
+    path.write_bytes(b"")
+    return tmp_path / "photos"
+
+
+def test_streams_and_mapped_files_are_shared_by_the_ranks(train_tiny, tmp_path, photos):
+    """With random crops and a file that cannot be read: the draws and what stands in are those of one process."""
+    words = (SMOOTH, "data=imagefolder", f"data.root={photos}", "data.image_size=8", "data.on_error=skip")
+    words += ("augment=baseline", "trainer.epochs=2", f"data.cache={tmp_path / 'cache'}", "~data.limit")
+    mapped = [train_tiny(*how, *words, "data.storage=memmap") for how in (TWO, ONE)]
+    cropped = [train_tiny(*how, *words, "data.crop_scale=[0.3,1]", "data.num_workers=1") for how in (TWO, ONE)]
+    for two, one in (mapped, cropped):
+        assert gap(weights(two), weights(one)) < 1e-5
+        assert two.result["recipe_hash"] == one.result["recipe_hash"]
+        assert two.result["unreadable_samples"] == one.result["unreadable_samples"]
+        for split in ("train", "val", "test"):
+            mine, other = (run.result[split]["last"]["raw"] for run in (two, one))
+            assert mine["nll"] == pytest.approx(other["nll"], rel=1e-4)
+    storages = [run.record.environment()["splits"]["train"]["storage"] for run in (mapped[0], cropped[0])]
+    assert storages == ["memmap", "stream"]
+    assert cropped[0].result["unreadable_samples"] == 1
+    said = (cropped[0].path / "train.log").read_text()
+    assert said.count("left out: image file 'c/41.png': it is empty") == 1
+    assert said.count("left out 1 samples") == 1
+
+
+def test_a_regression_is_measured_by_two_processes_as_by_one(train_tiny, tmp_path):
+    rng = np.random.default_rng(0)
+    images = rng.random((60, 8, 8, 1), np.float32)
+    np.savez(tmp_path / "data.npz", images=images, targets=images.mean((1, 2, 3)) * 10)
+    words = (SMOOTH, "data=arrays", f"data.root={tmp_path / 'data.npz'}", "~data.limit", "augment=none")
+    words += ("optimizer.lr=0.001", "trainer.epochs=2", "metrics=[pearson]")
+    two, one = train_tiny(*TWO, *words), train_tiny(*ONE, *words)
+    assert gap(weights(two), weights(one)) < 1e-4
+    for split in ("train", "val", "test"):
+        mine, other = (run.result[split]["last"]["raw"] for run in (two, one))
+        assert set(mine) >= {"mae", "mse", "r2", "pearson"}
+        assert mine == pytest.approx(other, rel=1e-3, abs=1e-5)
+
+
+def test_objects_of_this_process_are_refused_with_what_to_do(tiny, tmp_path):
+    model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10))
+    with pytest.raises(UserError, match=r"devices=2: model was given as a Python object.*\n  fix: .*devices=1"):
+        train(
+            *(word for word in tiny(*TWO) if word != "model=tiny"), config_dir=str(USER_TREE), quiet=True, model=model
+        )
     assert not (tmp_path / "outputs").exists()
 
 

@@ -24,7 +24,7 @@ CHECKPOINTS: tuple[str, ...] = ("last", "best")
 
 
 @dataclass(frozen=True)
-class Course:
+class SharedRun:
     """What the first rank settles: the record, and the identity that every checkpoint carries (recipe, fingerprint).
 
     facts: of the data, as plain containers.
@@ -53,7 +53,7 @@ def chosen(job: Job, found: Mapping[str, Any]) -> str:
     return run.select if run.select_view in found["val"].get(run.select, {}) else "last"
 
 
-def training(parts: Parts, state: State, bests: Bests, writer: Writer, course: Course) -> Training:
+def training(parts: Parts, state: State, bests: Bests, writer: Writer, shared: SharedRun) -> Training:
     """The training of assembled parts, from where `state` stands."""
     return Training(
         plan=parts.plan,
@@ -66,7 +66,7 @@ def training(parts: Parts, state: State, bests: Bests, writer: Writer, course: C
         bests=bests,
         stop=parts.stop,
         hooks=parts.hooks,
-        identity={"facts": course.facts, **course.identity},
+        identity={"facts": shared.facts, **shared.identity},
         watchers=parts.watchers,
         samples=parts.samples,
     )

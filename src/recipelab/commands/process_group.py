@@ -1,7 +1,7 @@
-"""The processes of one run brought together: none but this one, those started here, or those torchrun or SLURM started.
+"""The processes of one run as a group: none but this one, those started here, or those torchrun or SLURM started.
 
 The first rank is the run: it owns the record, prints, and gets the signals. It tells the others the recipe as it has
-settled it (seed, record to go on with, every `auto`), and they follow (`commands/follow.py`).
+settled it (seed, record to go on with, every `auto`), and they train along (`commands/other_rank.py`).
 """
 
 from __future__ import annotations
@@ -13,17 +13,16 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from recipelab.commands.ask import Ask
-from recipelab.commands.crew import Crew
-from recipelab.commands.follow import Orders, enter
 from recipelab.commands.job import Job
+from recipelab.commands.launcher import Launcher
+from recipelab.commands.other_rank import RankSetup, rank_main
 from recipelab.core.errors import UserError
-from recipelab.data.stream import Stream
 from recipelab.loop.cluster import Place
-from recipelab.loop.ranks import Alone, Company, Ranks, joined, meeting_point
+from recipelab.loop.ranks import Alone, ProcessGroup, Ranks, joined, rendezvous_store
 from recipelab.loop.signals import StopRequest
 
 
-def company(job: Job, ask: Ask, place: Place | None, stop: StopRequest) -> AbstractContextManager[Company]:
+def process_group(job: Job, ask: Ask, place: Place | None, stop: StopRequest) -> AbstractContextManager[ProcessGroup]:
     """The ranks of a job, for as long as it runs.
 
     place: the first, among processes that something else has started; None: the others are started here.
@@ -35,25 +34,18 @@ def company(job: Job, ask: Ask, place: Place | None, stop: StopRequest) -> Abstr
     for name, pool in job.pools.items():
         if len(pool) < processes:
             raise UserError(f"trainer.devices={processes}: {name} has {len(pool)} samples, less than one a process")
-    orders = Orders(settled(job, ask), job.execution, job.recipe_hash)
-    return (
-        _found(place, orders) if place else _started(orders, shlex.join(["recipelab", "train", *ask.overrides]), stop)
-    )
+    setup = RankSetup(settled(job, ask), job.execution, job.recipe_hash)
+    return _found(place, setup) if place else _started(setup, shlex.join(["recipelab", "train", *ask.overrides]), stop)
 
 
 def _refuse_undivided(job: Job, ask: Ask) -> None:
-    """Raises UserError for what one process cannot hand to another: objects of its own, and a stream's order."""
+    """Raises UserError for what one process cannot hand to another: objects of its own."""
     devices = f"trainer.devices={job.execution.processes}"
     if ask.objects:
         names = ", ".join(ask.objects)
         raise UserError(
             f"{devices}: {names} was given as a Python object, which other processes do not have\n"
             "  fix: name its class by _target_, or trainer.devices=1"
-        )
-    if any(isinstance(pool.images, Stream) for pool in job.pools.values()):
-        raise UserError(
-            f"{devices}: streamed images can be read for one device only\n"
-            "  fix: data.storage=memmap (without random crops), or trainer.devices=1"
         )
 
 
@@ -66,28 +58,28 @@ def settled(job: Job, ask: Ask) -> Ask:
 
 
 @contextlib.contextmanager
-def _found(place: Place, orders: Orders) -> Iterator[Ranks]:
+def _found(place: Place, setup: RankSetup) -> Iterator[Ranks]:
     with joined(place) as ranks:
-        ranks.tell(orders)
+        ranks.tell(setup)
         yield ranks
 
 
 @contextlib.contextmanager
-def _started(orders: Orders, again: str, stop: StopRequest) -> Iterator[Ranks]:
+def _started(setup: RankSetup, again: str, stop: StopRequest) -> Iterator[Ranks]:
     """Ranks as processes of this one, on this machine. Whatever ends the block ends them."""
-    world = orders.execution.processes
-    crew = Crew(world)
-    store = meeting_point(world)
+    world = setup.execution.processes
+    launcher = Launcher(world)
+    store = rendezvous_store(world)
     try:
-        crew.start(enter, store.port)
-        crew.meet(stop, again)
-        with joined(Place(0, world, 0, world, "recipelab"), store, crew) as ranks:
+        launcher.start(rank_main, store.port)
+        launcher.rendezvous(stop, again)
+        with joined(Place(0, world, 0, world, "recipelab"), store, launcher) as ranks:
             try:
-                ranks.tell(orders)
+                ranks.tell(setup)
                 yield ranks
             except BaseException:
-                crew.kill()
+                launcher.kill()
                 raise
-        crew.finish()
+        launcher.finish()
     finally:
-        crew.end()
+        launcher.end()
