@@ -78,6 +78,15 @@ def test_one_training_carries_the_averages_of_all_and_keeps_their_names_apart():
     assert [merged.averaging.averages[v].get("debias") for v in views[1:4]] == [False, False, True]
 
 
+def test_an_arm_without_averages_joins_any_that_is_otherwise_its_own():
+    arms = [
+        asked(name="none"),
+        asked("averaging=ema", "averaging.evaluate_every=2ep", name="a"),
+        asked("averaging=ema", "averaging.buffers=copy", name="b"),
+    ]
+    assert [[one.arm.name for one in group] for group in shared(arms).values()] == [["none", "a"], ["b"]]
+
+
 def test_arms_are_grouped_by_training():
     arms = [asked("averaging=ema", name="a"), asked(name="b"), asked("optimizer.lr=0.2", name="c")]
     assert [[one.arm.name for one in group] for group in shared(arms).values()] == [["a", "b"], ["c"]]

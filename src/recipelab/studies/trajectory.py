@@ -73,8 +73,21 @@ def identity(trajectory: Mapping[str, Any]) -> str:
 
 
 def shared(asked: Sequence[Asked]) -> dict[str, list[Asked]]:
-    """Identity of each trajectory -> what is read from it, in the order asked for."""
+    """Identity of each trajectory -> what is read from it, in the order asked for.
+
+    How averages are evaluated is nothing to an arm that has none: it joins the first that is otherwise the same.
+    """
     groups: dict[str, list[Asked]] = {}
-    for one in asked:
-        groups.setdefault(identity(trajectory_of(one.recipe.config, one.seed)), []).append(one)
-    return groups
+    hosts: dict[str, str] = {}
+    for one in sorted(asked, key=lambda one: not one.recipe.config.get("averaging")):  # stable: hosts first
+        trajectory = trajectory_of(one.recipe.config, one.seed)
+        bare = identity({key: value for key, value in trajectory.items() if not key.startswith("averaging.")})
+        name = identity(trajectory)
+        if one.recipe.config.get("averaging") is None:
+            name = hosts.get(bare, name)
+        elif not watches_a_view(one.recipe.config):
+            hosts.setdefault(bare, name)
+        groups.setdefault(name, []).append(one)
+    place = {id(one): index for index, one in enumerate(asked)}
+    ordered = [(name, sorted(group, key=lambda one: place[id(one)])) for name, group in groups.items()]
+    return dict(sorted(ordered, key=lambda item: place[id(item[1][0])]))
