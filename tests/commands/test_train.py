@@ -260,7 +260,9 @@ def test_the_lockbox_opens_once_and_after_training(train_tiny, monkeypatch):
 
     seen = []
     measure = Parts.measure
-    monkeypatch.setattr(Parts, "measure", lambda self, model, split: seen.append(split) or measure(self, model, split))
+    monkeypatch.setattr(
+        Parts, "measure", lambda self, model, split, **more: seen.append(split) or measure(self, model, split, **more)
+    )
     run = train_tiny()
     assert run.result["lockbox"] == {"policy": "end", "opened": 1}
     assert seen[:3] == ["val"] * 3
@@ -397,6 +399,7 @@ def test_the_record_holds_what_it_promises(train_tiny):
         "checkpoints",
         "config.yaml",
         "environment.json",
+        "ledger_val.bin",
         "metrics.csv",
         "resources.csv",
         "result.json",
