@@ -18,6 +18,7 @@ RECIPE_COMMANDS = {
 }
 RUNS = "list run records as a table"
 EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
+AVERAGE = "make an average of a finished run's weights, of any decay, from what its record keeps"
 PREDICT = "what trained runs say of image files, as CSV"
 
 
@@ -93,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--quiet", action="store_true", help="print nothing; the record's train.log has it all")
     _add_evaluate(commands)
     _add_predict(commands)
+    _add_average(commands)
     runs = commands.add_parser("runs", help=RUNS, description=RUNS)
     runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
     runs.set_defaults(command=_runs)
@@ -117,6 +119,21 @@ def _add_predict(commands: Any) -> None:
     _add_choice_of_weights(sub)
     sub.add_argument("--output", metavar="FILE", help="write the CSV there (default: standard output)")
     sub.set_defaults(command=_predict)
+
+
+def _add_average(commands: Any) -> None:
+    sub = commands.add_parser("average", help=AVERAGE, description=AVERAGE, allow_abbrev=False)
+    sub.add_argument("overrides", nargs="*", metavar="RUN|KEY=VALUE", help="a record; and data.root=..., ...")
+    which = sub.add_mutually_exclusive_group(required=True)
+    which.add_argument("--decay", type=float, metavar="D", help="moving average of this decay a step, such as 0.9995")
+    which.add_argument("--half-life", metavar="DURATION", help="moving average of this half-life: 2ep, 500st, 3%%")
+    which.add_argument("--window", metavar="DURATION", help="moving average of this window, 1 / (1 - decay) steps")
+    which.add_argument("--last", metavar="DURATION", help="even mean of the weights over the end of the run: 10ep")
+    which.add_argument("--sweep", action="store_true", help="a curve over decays: PNG and CSV")
+    sub.add_argument("--split", choices=["val", "train"], default="val", help="what is measured (default: val)")
+    sub.add_argument("--name", metavar="NAME", help="of the view; default: posthoc_ema_0.9995, ...")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.set_defaults(command=_average)
 
 
 def _add_choice_of_weights(sub: argparse.ArgumentParser) -> None:
@@ -150,7 +167,7 @@ class _RecipeParser(argparse.ArgumentParser):
     """A command; the help of one over a recipe goes on with every group, choice and key."""
 
     def format_help(self) -> str:
-        if self.get_default("command") in (_runs, _evaluate, _predict):
+        if self.get_default("command") in (_runs, _evaluate, _predict, _average):
             return super().format_help()
         from recipelab.config.describe import keys
 
@@ -220,6 +237,21 @@ def _predict(options: argparse.Namespace) -> int:
 
     names = ("top", "view", "checkpoint", "ensemble", "output", "config", "config_dir")
     predict_command(*options.overrides, **{name: getattr(options, name) for name in names})
+    return 0
+
+
+def _average(options: argparse.Namespace) -> int:
+    from recipelab.commands.average import average
+    from recipelab.commands.sweep_decays import sweep_decays
+    from recipelab.core.errors import UserError
+
+    if options.sweep:
+        if options.name is not None:
+            raise UserError("--name names the view of one average, and --sweep leaves none")
+        sweep_decays(*options.overrides, split=options.split, config_dir=options.config_dir)
+        return 0
+    names = ("decay", "half_life", "window", "last", "split", "name", "config_dir")
+    average(*options.overrides, **{name: getattr(options, name) for name in names})
     return 0
 
 
