@@ -19,6 +19,7 @@ RECIPE_COMMANDS = {
 RUNS = "list run records as a table"
 EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
 STUDY = "run a study: the fewest trainings that answer its question, and what they prove"
+AVERAGE = "make an average of a finished run's weights, of any decay, from what its record keeps"
 PREDICT = "what trained runs say of image files, as CSV"
 LEDGER = "draw what became of every validation sample in a run; compare runs sample by sample"
 
@@ -100,6 +101,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_evaluate(commands)
     _add_predict(commands)
     _add_ledger(commands)
+    _add_average(commands)
     runs = commands.add_parser("runs", help=RUNS, description=RUNS)
     runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
     runs.set_defaults(command=_runs)
@@ -159,6 +161,21 @@ def _add_ledger(commands: Any) -> None:
     sub.set_defaults(command=_ledger)
 
 
+def _add_average(commands: Any) -> None:
+    sub = commands.add_parser("average", help=AVERAGE, description=AVERAGE, allow_abbrev=False)
+    sub.add_argument("overrides", nargs="*", metavar="RUN|KEY=VALUE", help="a record; and data.root=..., ...")
+    which = sub.add_mutually_exclusive_group(required=True)
+    which.add_argument("--decay", type=float, metavar="D", help="moving average of this decay a step, such as 0.9995")
+    which.add_argument("--half-life", metavar="DURATION", help="moving average of this half-life: 2ep, 500st, 3%%")
+    which.add_argument("--window", metavar="DURATION", help="moving average of this window, 1 / (1 - decay) steps")
+    which.add_argument("--last", metavar="DURATION", help="even mean of the weights over the end of the run: 10ep")
+    which.add_argument("--sweep", action="store_true", help="a curve over decays: PNG and CSV")
+    sub.add_argument("--split", choices=["val", "train"], default="val", help="what is measured (default: val)")
+    sub.add_argument("--name", metavar="NAME", help="of the view; default: posthoc_ema_0.9995, ...")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.set_defaults(command=_average)
+
+
 def _add_choice_of_weights(sub: argparse.ArgumentParser) -> None:
     """What evaluate and predict have in common."""
     sub.add_argument(
@@ -190,7 +207,7 @@ class _RecipeParser(argparse.ArgumentParser):
     """A command; the help of one over a recipe goes on with every group, choice and key."""
 
     def format_help(self) -> str:
-        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger, _study):
+        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger, _study, _average):
             return super().format_help()
         from recipelab.config.describe import keys
 
@@ -289,6 +306,21 @@ def _ledger(options: argparse.Namespace) -> int:
 
     where = {"since": options.since, "to": options.to, "config_dir": options.config_dir}
     ledger(*options.overrides, views=options.view or (), **where)
+    return 0
+
+
+def _average(options: argparse.Namespace) -> int:
+    from recipelab.commands.average import average
+    from recipelab.commands.sweep_decays import sweep_decays
+    from recipelab.core.errors import UserError
+
+    if options.sweep:
+        if options.name is not None:
+            raise UserError("--name names the view of one average, and --sweep leaves none")
+        sweep_decays(*options.overrides, split=options.split, config_dir=options.config_dir)
+        return 0
+    names = ("decay", "half_life", "window", "last", "split", "name", "config_dir")
+    average(*options.overrides, **{name: getattr(options, name) for name in names})
     return 0
 
 

@@ -12,11 +12,13 @@ from torch import Tensor, nn
 from recipelab.augment.normalize import Normalize
 from recipelab.augment.resize import Resized
 from recipelab.augment.resizing import ProgressiveResizing
+from recipelab.averaging.blocks import Blocks
 from recipelab.commands.averages import build_bank, recomputing
 from recipelab.commands.debug import STEPS
 from recipelab.commands.groups import build_optimizer
 from recipelab.commands.job import Job
 from recipelab.commands.look import tried_smallest
+from recipelab.commands.stored import planned_blocks
 from recipelab.commands.task import make_metrics, refuse_unknown
 from recipelab.config.averages import view_names
 from recipelab.config.check import Given, Recipe
@@ -56,6 +58,7 @@ class Parts:
 
     samples: keeps the validation split's single samples for the ledger; None without one.
     weights: what became of the weights that it starts from; None when they were drawn, or come from a checkpoint.
+    blocks: whose mean weights are kept; None: of none.
     """
 
     device: Device
@@ -70,6 +73,7 @@ class Parts:
     watchers: dict[str, Any]
     samples: PerSample | None = None
     weights: Report | None = None
+    blocks: Blocks | None = None
     hooks: Hooks = field(default_factory=Hooks)
 
     def measure(
@@ -88,17 +92,16 @@ def assemble(job: Job, stop: Stop, ranks: ProcessGroup | None = None) -> Parts:
     """Build model, optimizer, schedule, loaders, averages. Raises UserError for what only building can tell."""
     recipe, trainer = job.recipe, job.recipe.trainer
     device = Device(job.execution, ranks)
-    every = recipe.averaging.evaluate_every if recipe.averaging else None
-    plan = make_plan(trainer, len(job.pools["train"]), job.execution.processes, every)
-    plan = grown(plan, recipe.batch_schedule, trainer.epochs) if recipe.batch_schedule else plan
+    plan = whole_plan(recipe, len(job.pools["train"]), job.execution.processes)
     _refuse_uneven(plan, trainer.on_out_of_memory, job.execution.processes)
     schedule = along(plan, recipe.slots["scheduler"].build(plan.timeline))
     if trainer.debug in STEPS:
         plan = plan.shortened(STEPS[trainer.debug])
     model, report = build_model(job, device)
     freezing = freeze(model, recipe, plan)
-    bank = build_bank(model, recipe, plan)
-    epochs, evaluation = _loaders(job, device)
+    blocks = planned_blocks(recipe, model, plan, job.resumed)
+    bank = build_bank(model, recipe, plan, blocks)
+    epochs, evaluation = loaders(job, device)
     names, score = SCORES[job.facts.task]
     mix = recipe.slots["mix"].build() if "mix" in recipe.slots else None
     optimizer = build_optimizer(recipe, model)
@@ -147,6 +150,7 @@ def assemble(job: Job, stop: Stop, ranks: ProcessGroup | None = None) -> Parts:
         stop=stop,
         weights=report,
         watchers=watchers,
+        blocks=blocks,
     )
     if recipe.run.ledger != "none":
         count = len(job.pools["val"])
@@ -161,6 +165,13 @@ def _distribute(parts: Parts) -> None:
     probe = next(iter(parts.epochs.epoch(0))).images
     distributed = Distributed(parts.step.model, parts.device, probe)
     parts.step.model = parts.step.synchronised = distributed
+
+
+def whole_plan(recipe: Recipe, samples: int, processes: int) -> Plan:
+    """The plan of a recipe over `samples` training samples, before trainer.debug shortens it. Raises UserError."""
+    every = recipe.averaging.evaluate_every if recipe.averaging else None
+    plan = make_plan(recipe.trainer, samples, processes, every)
+    return grown(plan, recipe.batch_schedule, recipe.trainer.epochs) if recipe.batch_schedule else plan
 
 
 def _mix_steps(mix: Any, plan: Plan) -> int | None:
@@ -257,7 +268,7 @@ def evaluation_input(
     return normalize, normalize
 
 
-def _loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoader]]:
+def loaders(job: Job, device: Device) -> tuple[TrainLoader, dict[str, EvalLoader]]:
     """The training loader and one evaluation loader a split; images live on the device where they fit."""
     recipe = job.recipe
     augment = recipe.slots["augment"].build()

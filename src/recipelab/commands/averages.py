@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
+import numpy as np
 from torch import nn
 
 from recipelab.averaging.bank import EPOCH_MEAN, Bank
+from recipelab.averaging.blocks import Blocks
 from recipelab.averaging.clock import Clock
-from recipelab.averaging.epoch_mean import EpochMean
+from recipelab.averaging.epoch_mean import epoch_mean_weights
 from recipelab.config.averages import named_averages
 from recipelab.config.check import Recipe
 from recipelab.core.batch import Batch
@@ -28,7 +30,7 @@ def clock_of(plan: Plan) -> Clock:
     return Clock(plan.timeline, plan.done())
 
 
-def build_bank(model: nn.Module, recipe: Recipe, plan: Plan) -> Bank | None:
+def build_bank(model: nn.Module, recipe: Recipe, plan: Plan, blocks: Blocks | None) -> Bank | None:
     """The recipe's averages of a model, each with its weight at every step; None without an averaging section.
 
     Raises UserError for a half-life or window of less than a step.
@@ -38,7 +40,10 @@ def build_bank(model: nn.Module, recipe: Recipe, plan: Plan) -> Bank | None:
         return None
     clock = clock_of(plan)
     weights = {name: named.build().weights(clock) for name, named in named_averages(section).items()}
-    hidden = {EPOCH_MEAN: EpochMean().weights(clock)} if section.store else {}
+    hidden = {}
+    if blocks is not None:
+        ends = np.isin(np.arange(1, plan.total + 1), blocks.stops)
+        hidden = {EPOCH_MEAN: epoch_mean_weights(ends)}
     return Bank(model, weights, hidden=hidden, statistics=section.buffers == "average")
 
 
@@ -49,13 +54,27 @@ def recomputing(
     section = recipe.averaging
     if section is None or section.buffers != "recompute":
         return None
+    stopped: Callable[[], bool] = lambda: bool(stop)  # noqa: E731
+    return recomputed(model, epochs, section.recompute_batches, device=device, seed=seed, stopped=stopped)
+
+
+def recomputed(
+    model: nn.Module,
+    epochs: TrainLoader,
+    count: int,
+    *,
+    device: Device,
+    seed: int,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Recomputed:
+    """What recomputes the batch statistics of weights by `count` batches of the first epoch."""
     reader = copy.copy(epochs)  # of its own batch size, which may grow while it trains
 
     def batches() -> Iterator[Batch]:
-        return islice(reader.epoch(0), section.recompute_batches)
+        return islice(reader.epoch(0), count)
 
     base = step_base(seed, "statistics", device.ranks.rank)
-    return Recomputed(model, batches, device=device, base=base, stopped=lambda: bool(stop))
+    return Recomputed(model, batches, device=device, base=base, stopped=stopped)
 
 
 def averages_lines(recipe: Recipe, plan: Plan, bank: Bank) -> list[str]:

@@ -85,7 +85,7 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     require_agreement(members, samples)
     opening = [m.run.record for m in members if m.run and recorded_digest(m.run, "test") == samples.sha256]
     keeping = [m.run.record for m in members if m.run] if output is None else opening
-    with _locked(keeping):
+    with locked(keeping):
         rows, read = measured(members, samples.pool, view, ensemble, tta)
         content = {**_content(rows, samples, read, members, ensemble), "tta": tta}
         name = f"{datetime.now():%Y%m%d-%H%M%S}_{samples.data}_{samples.split}"
@@ -140,7 +140,7 @@ def _content(
 
 
 @contextlib.contextmanager
-def _locked(records: Sequence[Record]) -> Iterator[None]:
+def locked(records: Sequence[Record]) -> Iterator[None]:
     """Own the records while they are written to. Raises UserError naming the way round."""
     with contextlib.ExitStack() as stack:
         for record in records:

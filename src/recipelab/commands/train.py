@@ -30,6 +30,7 @@ from recipelab.commands.shared_run import (
     to_the_end,
     training,
 )
+from recipelab.commands.stored import open_store, store_line, stored
 from recipelab.config.identity import fingerprint_hash
 from recipelab.config.objects import objects_in
 from recipelab.core.errors import Interrupted, RunError, UserError
@@ -163,6 +164,9 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
     if parts.samples is not None:
         begin_ledger(job, parts, record)
     say_opening(log, job, parts)
+    store = open_store(record, parts.views, parts.blocks, parts.plan, start.state.step)
+    if line := store_line(job.recipe, parts.views.model, parts.blocks):
+        log(line)
     if job.recipe.param_groups:
         log.table(groups_table(parts.step.optimizer, parts.step.base_lrs, parts.step.model))
 
@@ -173,6 +177,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         shared = SharedRun(record.path, start.identity, plain_facts(job.facts))
         parts.device.ranks.tell(shared)
         run = training(parts, start.state, start.bests, screen, shared)
+        run.store = store
         if parts.step.back_off is not None:
             parts.step.back_off.say = log
         profile = job.recipe.trainer.debug == "profile"
@@ -189,6 +194,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
         opened = (record.result().get("lockbox") or {}).get("opened", 0) + int("test" in found)
         result = {
             **_result(job, start.state, parts, found),
+            **stored(record, store),
             "stopped_early": start.state.step if run.stopped_early else None,
             **({"out_of_memory": parts.step.back_off.events} if parts.step.back_off else {}),
             "lockbox": {"policy": job.recipe.run.lockbox, "opened": opened},

@@ -17,6 +17,7 @@ from recipelab.loop.plan import Plan
 from recipelab.loop.ranks import Stop
 from recipelab.loop.state import State, to_checkpoint
 from recipelab.loop.step import TrainStep
+from recipelab.loop.store import Store
 from recipelab.loop.views import Views
 
 Metrics = dict[str, Any]
@@ -79,6 +80,7 @@ class Training:
     samples: keeps what the ledger wants of them; None without a ledger.
     identity: what every checkpoint carries besides weights and state (facts, hashes).
     watchers: what follows the metrics, by name; the training ends early when one of them says `stopped`.
+    store: keeps means of the weights; None: keeps none.
     """
 
     plan: Plan
@@ -94,6 +96,7 @@ class Training:
     watchers: Mapping[str, Watcher] = field(default_factory=dict)
     samples: Samples | None = None
     hooks: Hooks = field(default_factory=Hooks)
+    store: Store | None = None
     started: float = field(default_factory=time.perf_counter)
     _batches: Iterator[Batch] = field(default_factory=lambda: iter(()))
     _batches_at: int = -1
@@ -174,6 +177,8 @@ class Training:
             self.writer.row(row)
             for watcher in self.watchers.values():
                 watcher.observe(row, state.step)
+            if self.store is not None:  # before the checkpoint of this step: one that is there has its means
+                self.store.offer(state.step, ended=self.stopped_early)
             state.row_step = state.step
             if self.hooks.wants("after_epoch"):
                 self._tell("after_epoch", row)

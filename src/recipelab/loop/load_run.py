@@ -18,7 +18,8 @@ from recipelab.config.check import Recipe, check
 from recipelab.config.compose import compose
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
-from recipelab.loop.best import kept_views
+from recipelab.loop.best import BEST, kept_views
+from recipelab.loop.made import WithMade
 from recipelab.records import checkpoints
 from recipelab.records.ledger import VALIDATION, Ledger
 from recipelab.records.record import Record
@@ -78,12 +79,17 @@ class Run:
         """What the run made of every single sample at each evaluation. Raises UserError when it kept no ledger."""
         return self.record.ledger(split).read()
 
-    def weights(self, checkpoint: str) -> tuple[dict[str, Mapping[str, Tensor]], dict[str, int]]:
+    def weights(self, checkpoint: str) -> tuple[Mapping[str, Mapping[str, Tensor]], Mapping[str, int]]:
         """Weights of every view of a checkpoint, on the CPU, and the step of each. Raises UserError for no checkpoint.
 
-        The best of each view is its own: they may be of different steps.
+        The best of each view is its own: they may be of different steps. Averages that were made after the run are of
+        one moment, and are found beside its best and its last.
         """
-        return kept_views(self.record, checkpoint)
+        weights, steps = kept_views(self.record, checkpoint)
+        if checkpoint not in (BEST, "last"):
+            return weights, steps
+        averages = self.record.averages
+        return WithMade(weights, averages, "model"), WithMade(steps, averages, "step")
 
     def model(self, checkpoint: str = "best", view: str = "raw") -> nn.Module:
         """The model with the weights of a view, on the CPU, in eval mode.

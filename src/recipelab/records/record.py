@@ -23,6 +23,7 @@ from recipelab.core import atomic
 from recipelab.core.errors import RunError, UserError
 from recipelab.core.plain import read_json, read_yaml
 from recipelab.records import checkpoints, places, results
+from recipelab.records.averages import Averages
 from recipelab.records.ledger import LedgerFile
 from recipelab.records.lock import Lock
 from recipelab.records.metrics_file import MetricsFile
@@ -36,11 +37,13 @@ class Record:
 
     path: the folder.
     metrics: metrics.csv, to append to, cut back and read.
+    averages: what averages can be made of after the run, and those that have been made.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
         self.metrics = MetricsFile(self.path / "metrics.csv", self._write_text)
+        self.averages = Averages(self.path / "averages", self._writing)
         self._lock: Lock | None = None
         self._joined = False
 
@@ -86,13 +89,14 @@ class Record:
         """
         if self._lock is not None:
             return
-        for path in (*self.path.iterdir(), *self._checkpoints.glob("*")) if self.path.is_dir() else ():
+        folders = (self.path, self._checkpoints, *self.averages.folders)
+        for path in (path for folder in folders for path in folder.glob("*")):
             if path.is_symlink():  # somebody's record could have us write anywhere
                 raise UserError(f"{path} is a link: in a record that is written to, every file is its own")
         lock = Lock(self.path)
         lock.acquire()
         self._lock = lock
-        for folder in (self.path, self._checkpoints):
+        for folder in folders:
             for left in folder.glob(".*.tmp"):
                 if not left.name.startswith(".lock."):  # another taker's, at work just now
                     left.unlink(missing_ok=True)
