@@ -16,7 +16,7 @@ def perturbed(parameters, grads, rho, adaptive):
 
 
 def of_one_rank(model, images, labels, rho, adaptive):
-    """The gradient of the sum of losses of a rank's samples at the worst point near the weights, by its own gradient."""
+    """The gradient of the sum of a rank's losses at the worst point near the weights, by its own gradient."""
     parameters = list(model.parameters())
     before = [p.detach().clone() for p in parameters]
     grads = torch.autograd.grad(cross_entropies(model(images), labels).mean(), parameters)

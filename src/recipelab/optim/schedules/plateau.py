@@ -23,7 +23,8 @@ from recipelab.optim.schedules.curve import Interval, WarmupStart
 class ReduceOnPlateau:
     """Factors of the warm-up times a scale that falls; `item(step)` is the present factor of a step.
 
-    metric, view, mode: what is watched (core/watch.py); auto: the metric of the task, which a run settles. A view other than raw makes averaging part of the training.
+    metric, view, mode: what is watched (core/watch.py); auto: the metric of the task, which a run settles. A view other
+        than raw makes averaging part of the training.
     factor: of each reduction. patience: evaluations without a better value that are borne.
     threshold: share of the best value by which a better one beats it. cooldown: evaluations not counted after each.
     minimum: the least factor on the base learning rate.
