@@ -2,7 +2,7 @@
 
     python benchmarks/all.py [--quick] [--only NAME ...] [--json FILE]
 
-loader, augment, training, overhead, startup, streaming, averaging: what each measures stands at its top, and in
+ loader, augment, training, overhead, slots, startup, streaming, averaging: what each measures stands at its top, and in
 docs/benchmarks.md. About twelve minutes on two cores that have nothing else to do; on a busy machine the figures mean
 little, and the load is printed with them.
 """
@@ -23,6 +23,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "augment": [],
     "training": [],
     "overhead": [],
+    "slots": [],
     "startup": ["--repeats", "3"],
     "streaming": [],
     "averaging": [],

@@ -8,13 +8,21 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
+import numpy as np
 import torch
-from torch import nn
+import torch.nn.functional as F
+from torch import Tensor, nn
 
 from recipelab.commands.launcher import Launcher
+from recipelab.core.batch import Batch, Target
+from recipelab.data.shares import share
 from recipelab.loop.cluster import Place
+from recipelab.loop.device import Device, Execution
+from recipelab.loop.distribute import Distributed
 from recipelab.loop.ranks import Ranks, joined, rendezvous_store
 from recipelab.loop.signals import StopRequest
+from recipelab.loop.step import TrainStep
+from recipelab.optim.sam import Sam
 
 
 class Other:
@@ -75,3 +83,66 @@ def stops(ranks: Ranks) -> tuple[list[int], list[int | None]]:
     both: list[Any] = [None, None]
     torch.distributed.all_gather_object(both, (asked, stop.signal_number))
     return [count for count, _ in both], [number for _, number in both]
+
+
+class NoLog:
+    """The loop's log is float32; here nothing is logged."""
+
+    def add(self, loss: Tensor, correct: Tensor) -> None: ...
+
+
+def smooth_network() -> nn.Module:
+    """A network of single samples in float64."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.Tanh(), nn.Flatten(), nn.Linear(64, 10)).double()
+
+
+def seven_samples(count: int) -> list[tuple[Tensor, Tensor]]:
+    """`count` batches of 7 images (7, 1, 8, 8) float64 and their labels: 4 for the first rank, 3 for the second."""
+    source = torch.Generator().manual_seed(3)
+    images = torch.randn(7 * count, 1, 8, 8, generator=source, dtype=torch.float64).split(7)
+    labels = torch.randint(10, (7 * count,), generator=source).split(7)
+    return list(zip(images, labels, strict=True))
+
+
+def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
+    """One a sample, in the logits' dtype."""
+    return F.cross_entropy(logits, labels, reduction="none")
+
+
+def sharp(ranks: Ranks, adaptive: bool = False, rho: float = 0.05) -> list[dict[str, Tensor]]:
+    """Ten steps of SAM and SGD with each rank's share of the batches; the weights of both ranks."""
+    execution = Execution(
+        accelerator="cpu",
+        precision="32",
+        threads=1,
+        compile=False,
+        channels_last=False,
+        cudnn_benchmark=False,
+        deterministic=True,
+        processes=2,
+    )
+    device, model, batches = Device(execution, ranks), smooth_network(), seven_samples(10)
+    distributed = Distributed(model, device, batches[0][0][share(7, ranks.rank, 2)])
+    step = TrainStep(
+        model=distributed,
+        loss=cross_entropies,
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9, weight_decay=5e-4),
+        factors=np.ones(10),
+        device=device,
+        log=NoLog(),  # type: ignore[arg-type]
+        base=0,
+        climb=Sam(model, rho=rho, adaptive=adaptive),
+        synchronised=distributed,
+    )
+    for index, (images, labels) in enumerate(batches):
+        part = share(7, ranks.rank, 2)
+        step([Batch(images[part], Target(labels[part]), total=7)], index)
+    both: list[Any] = [None, None]
+    torch.distributed.all_gather_object(both, {k: v.clone() for k, v in model.state_dict().items()})
+    return both
+
+
+def adaptively_sharp(ranks: Ranks) -> list[dict[str, Tensor]]:
+    """The same with adaptive SAM."""
+    return sharp(ranks, adaptive=True, rho=0.5)

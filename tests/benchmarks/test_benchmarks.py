@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
@@ -172,3 +173,29 @@ def test_models_are_compared_round_by_round() -> None:
     assert lower.median < sum(ratio.values) / 3 < upper.median
     same = models.theirs("resnet18")
     assert sum(p.numel() for p in same.parameters()) == 11_173_962
+
+
+def test_slots_are_compared_with_the_step_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    slots = load("slots")
+    kept = ("mix that mixes no batch", "sam in no step", "freeze that is thawed")
+    monkeypatch.setattr(slots, "NEUTRAL", {name: slots.NEUTRAL[name] for name in kept})
+    report = slots.main(["--quick", "trainer.threads=1"])
+    names = [figure.name for figure in report.figures if figure.goal == slots.GOAL_US]
+    assert names == [f"{name} / plain" for name in ("the same again", *kept)]
+    ratios = [figure for figure in report.figures if figure.goal == slots.GOAL_SAM]
+    assert [len(figure.values) for figure in ratios] == [2, 2]
+    assert all(figure.median > 1 for figure in ratios), "two passes take longer than one"
+
+
+def test_a_setting_that_changes_nothing_trains_to_the_same_bits() -> None:
+    """Else what is measured would be another training."""
+    slots = load("slots")
+    base = (*slots.DATA, "data.train=400", "data.test=20", "model=tiny", "trainer.batch_size=32", "trainer.threads=1")
+    recipes = {"plain": (*base, *slots.PLAIN)}
+    recipes |= {name: (*base, *slots.PLAIN, *more) for name, more in slots.NEUTRAL.items()}
+    with slots.turns(recipes) as contestants:
+        for turn in contestants.values():
+            turn.seconds(6)
+        plain, *others = ([p.detach() for p in turn.step.model.parameters()] for turn in contestants.values())
+    for name, found in zip(slots.NEUTRAL, others, strict=True):
+        assert all(torch.equal(a, b) for a, b in zip(plain, found, strict=True)), name

@@ -167,6 +167,24 @@ def test_what_is_frozen_and_thawed_is_trained_as_by_one_process(train_tiny):
     assert not torch.equal(weights(two)["0.weight"], weights(frozen)["0.weight"])  # it has been thawed
 
 
+TECHNIQUES = (*TWO, "model._target_=tiny_net.SameTechniques")
+
+
+def test_with_every_technique_frozen_and_thawed_the_ranks_stay_the_same(train_tiny):
+    """Stochastic depth, ShakeDrop, dropout, squeeze-and-excitation; parts that thaw are summed over the ranks too."""
+    at = ("trainer.checkpoint_at=[1,9,10,18,19]", "model.freeze=[stem,layer1]", "model.thaw=[1ep,2ep]")
+    run = train_tiny(*TECHNIQUES, *at)
+    found = {step: load(run.path, f"step_{step}")["model"] for step in (1, 9, 10, 18, 19)}
+    stem, layer, head = "stem.0.weight", "layer1.0.convs.0.weight", "fc.weight"
+    assert {stem, layer, head} <= found[1].keys()
+    for name, thawed in ((stem, 9), (layer, 18)):
+        assert torch.equal(found[1][name], found[thawed][name])
+        assert not torch.equal(found[thawed][name], found[thawed + 1][name])
+    assert not torch.equal(found[1][head], found[9][head])
+    with pytest.raises(RunError, match="the ranks differ"):  # the network's own check can fail
+        train_tiny(*TECHNIQUES, "model.spoilt=true", "trainer.epochs=1")
+
+
 def test_an_error_of_the_second_rank_is_the_runs(train_tiny, tmp_path):
     words = ("loss._target_=tiny_net.FailsOnRank", "~loss.label_smoothing", "loss.at=12", "loss.rank=1")
     with pytest.raises(RunError, match="rank 1 failed: ValueError: no more of this"):
@@ -227,6 +245,14 @@ def test_going_on_with_another_number_of_processes_keeps_the_batch_and_says_so(t
         (("trainer.devices=30",), r"trainer\.devices=30: val has 20 samples"),
         (("trainer.devices=2", "trainer.sync_batchnorm=true"), "use trainer.sync_batchnorm=false"),
         (("trainer.devices=two",), r"trainer\.devices"),
+        (
+            (*TWO, "batch_schedule=regular", "batch_schedule.factor=1.5", "batch_schedule.every=1ep"),
+            r"batch_schedule: a batch of 45 samples cannot be divided among 2 processes",
+        ),
+        (
+            (*TWO, "trainer.on_out_of_memory=split"),
+            r"trainer\.on_out_of_memory=split needs one process, and there are 2: .*\n  give a smaller",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused_before_anything_is_written(train_tiny, tmp_path, monkeypatch, words, message):

@@ -204,6 +204,41 @@ def test_what_does_not_fit_is_refused_before_any_work(more: list[str], said: str
     assert list(tmp_path.iterdir()) == []
 
 
+KEYS = ("scheduler", "early_stopping")
+WATCHED = ("scheduler=plateau", "early_stopping=patience")
+
+
+def test_what_watches_the_metrics_watches_that_of_the_task(angles: Path, tmp_path: Path):
+    """A plateau and early stopping without a metric: accuracy for classes, the mean absolute error for a regression."""
+    for own, metric in ((("data=digits",), "accuracy"), (words(angles / "one.npz", tmp_path), "mae")):
+        found = look(Ask((*own, *WATCHED), None, str(USER_TREE))).recipe
+        named = look(Ask((*own, *WATCHED, *(f"{key}.metric={metric}" for key in KEYS)), None, str(USER_TREE))).recipe
+        assert [found.config[key]["metric"] for key in KEYS] == [metric, metric]
+        assert found.config == named.config
+    never = ("scheduler.patience=0", "scheduler.threshold=9.0", "early_stopping.patience=2")
+    run = train(
+        *words(angles / "one.npz", tmp_path, *WATCHED, *never, "early_stopping.min_delta=9.0", "trainer.epochs=6"),
+        config_dir=str(USER_TREE),
+        quiet=True,
+    )
+    assert [run.config[key]["metric"] for key in KEYS] == ["mae", "mae"]
+    assert len(run.metrics) == 3  # the first value is the best, two more are borne
+    assert [row["lr"] for row in run.metrics] == pytest.approx([0.01, 0.01, 0.001])
+
+
+def test_less_is_better_of_the_error_that_is_watched(angles: Path, tmp_path: Path):
+    """The error falls from epoch to epoch: a plateau that took more for better would see none of it."""
+    more = ("scheduler=plateau", "scheduler.patience=0", "scheduler.threshold=0.0", "trainer.epochs=4")
+    run = train(*words(angles / "one.npz", tmp_path, *more), config_dir=str(USER_TREE), quiet=True)
+    errors = [row["val_raw_mae"] for row in run.metrics]
+    expected, best = [0.01], errors[0]
+    for error in errors[1:-1]:
+        expected.append(expected[-1] * (1.0 if error < best else 0.1))
+        best = min(best, error)
+    assert min(errors) < errors[0]
+    assert [row["lr"] for row in run.metrics] == pytest.approx([0.01, *expected])
+
+
 @pytest.mark.parametrize(
     ("more", "said"),
     [

@@ -165,6 +165,7 @@ def test_the_stem_for_large_images_quarters_the_resolution(family, dim):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(900)  # the compiler takes minutes where cores are shared
 @pytest.mark.parametrize("family", FAMILIES)
 def test_it_compiles_to_the_same_function(family):
     dim = FAMILIES[family][1][0]

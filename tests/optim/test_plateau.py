@@ -24,9 +24,8 @@ def test_it_is_torchs(mode, patience, cooldown, threshold):
     theirs = ReduceLROnPlateau(
         optimizer, mode=mode, factor=0.5, patience=patience, cooldown=cooldown, threshold=threshold, min_lr=0.01
     )
-    ours = ReduceOnPlateau(
-        TIMELINE, mode=mode, factor=0.5, patience=patience, cooldown=cooldown, threshold=threshold, minimum=0.01
-    )
+    options = {"patience": patience, "cooldown": cooldown, "threshold": threshold}
+    ours = ReduceOnPlateau(TIMELINE, metric="accuracy", mode=mode, factor=0.5, minimum=0.01, **options)
     values = torch.rand(100, generator=torch.Generator().manual_seed(0)).cumsum(0).sqrt().tolist()
     values = values[:30] + values[10:40] + [float("nan")] * 3 + values[:60][::-1]
     course = []
@@ -39,7 +38,7 @@ def test_it_is_torchs(mode, patience, cooldown, threshold):
 
 
 def test_nothing_is_counted_in_the_warm_up_or_where_the_metric_is_not():
-    schedule = ReduceOnPlateau(TIMELINE, patience=0, warmup="2ep")
+    schedule = ReduceOnPlateau(TIMELINE, metric="accuracy", patience=0, warmup="2ep")
     for step in (4, 5, 6, 7):
         schedule.observe({"val_raw_accuracy": 0.5}, step)
     schedule.observe({"train_loss": 0.5}, 12)

@@ -108,6 +108,25 @@ def test_step_in_epochs_is_torchs_whatever_the_interval(interval):
     np.testing.assert_allclose(found, np.repeat(expected, 5), rtol=1e-12)
 
 
+@pytest.mark.parametrize("epochs", [4, 5, 6, 7, 9, 10, 11, 30, 197, 200])
+def test_by_epochs_a_share_is_whole_epochs_rounded_down(epochs):
+    """A tenth every E // 4 epochs, and at E // 2 and 3 * E // 4, as trainings that count in epochs have it."""
+    timeline = Timeline(steps_per_epoch=7, total_steps=7 * epochs)
+    found = step(timeline, every="25%", gamma=0.1, interval="epoch")
+    expected = by_torch(lambda o: lr_scheduler.StepLR(o, epochs // 4, gamma=0.1), epochs)
+    np.testing.assert_allclose(found, np.repeat(expected, 7), rtol=1e-12)
+    found = multistep(timeline, milestones=["50%", "75%"], interval="epoch")
+    expected = by_torch(lambda o: lr_scheduler.MultiStepLR(o, [epochs // 2, 3 * epochs // 4], gamma=0.1), epochs)
+    np.testing.assert_allclose(found, np.repeat(expected, 7), rtol=1e-12)
+
+
+def test_by_epochs_a_share_of_a_few_epochs_is_at_least_one():
+    found = step(Timeline(steps_per_epoch=3, total_steps=9), every="25%", gamma=0.1, interval="epoch")
+    np.testing.assert_allclose(found, np.repeat([1.0, 0.1, 0.01], 3))
+    half = multistep(Timeline(steps_per_epoch=4, total_steps=10), milestones=["50%"], interval="epoch")
+    np.testing.assert_allclose(half, [1.0] * 4 + [0.1] * 6)  # 2.5 epochs, of which one is half
+
+
 def test_shares_of_the_training_keep_their_shape_in_a_tiny_run():
     for total in (1, 2, 3, 4, 8):
         found = multistep(Timeline(steps_per_epoch=1, total_steps=total))

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from recipelab.models.pyramidnet import PyramidNet
+
 
 class Tiny(nn.Sequential):
     """What makes exactness hard: batch norm, dropout, a convolution. Facts come by the names of its parameters."""
@@ -115,13 +117,50 @@ class SameEverywhere(Tiny):
             if self.spoilt and self.calls == 5:
                 self[5].bias.data += torch.distributed.get_rank() * 1e-7
         if self.training and torch.distributed.is_initialized() and self.calls % self.every == 0:
-            values = torch.cat([p.detach().flatten() for p in self.parameters()])
-            digests = [""] * torch.distributed.get_world_size()
-            torch.distributed.all_gather_object(digests, hashlib.sha256(values.numpy().tobytes()).hexdigest())
-            if len(set(digests)) > 1:
-                raise ValueError("the ranks differ")
+            require_same(self)
         logits: Tensor = super().forward(x)
         return logits
+
+
+class SameTechniques(PyramidNet):
+    """A network with every technique, that fails when its parameters differ between the ranks before a forward.
+
+    spoilt: let them differ after some forwards.
+    """
+
+    def __init__(
+        self, *, num_classes: int, image_size: tuple[int, ...], input_channels: int, spoilt: bool = False
+    ) -> None:
+        super().__init__(
+            num_classes=num_classes,
+            image_size=image_size,
+            input_channels=input_channels,
+            depth=8,
+            alpha=8.0,
+            stochastic_depth=0.3,
+            shakedrop=True,
+            squeeze_excitation=True,
+            dropout=0.2,
+        )
+        self.spoilt, self.calls = spoilt, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training and torch.distributed.is_initialized():
+            self.calls += 1
+            if self.spoilt and self.calls == 5:
+                next(self.parameters()).data += torch.distributed.get_rank() * 1e-7
+            require_same(self)
+        logits: Tensor = super().forward(x)
+        return logits
+
+
+def require_same(model: nn.Module) -> None:
+    """Raise ValueError unless the parameters are bit for bit the same on all ranks."""
+    values = torch.cat([p.detach().flatten() for p in model.parameters()])
+    digests = [""] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(digests, hashlib.sha256(values.numpy().tobytes()).hexdigest())
+    if len(set(digests)) > 1:
+        raise ValueError("the ranks differ")
 
 
 class Cramped(Smooth):

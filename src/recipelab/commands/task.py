@@ -46,7 +46,21 @@ def settle(recipe: Recipe, facts: Facts) -> Recipe:
     lower_is_better(recipe, metric)
     ledger = _ledger(recipe, facts.task)
     run = replace(recipe.run, select_metric=metric, ledger=ledger)
-    return replace(recipe, run=run, config={**recipe.config, "select_metric": metric, "ledger": ledger})
+    recipe = replace(recipe, run=run, config={**recipe.config, "select_metric": metric, "ledger": ledger})
+    return _with_watched(recipe, catalogue.PRIMARY[facts.task])
+
+
+def _with_watched(recipe: Recipe, metric: str) -> Recipe:
+    """`metric: auto` of early stopping and of a schedule that follows the metrics replaced by `metric`."""
+    stopping, schedule = recipe.early_stopping, recipe.slots["scheduler"]
+    if stopping and stopping.metric == "auto":
+        config = {**recipe.config, "early_stopping": {**recipe.config["early_stopping"], "metric": metric}}
+        recipe = replace(recipe, early_stopping=replace(stopping, metric=metric), config=config)
+    if schedule.kwargs.get("metric") == "auto" and hasattr(schedule.target, "observe"):
+        slots = {**recipe.slots, "scheduler": replace(schedule, kwargs={**schedule.kwargs, "metric": metric})}
+        config = {**recipe.config, "scheduler": {**recipe.config["scheduler"], "metric": metric}}
+        recipe = replace(recipe, slots=slots, config=config)
+    return recipe
 
 
 def lower_is_better(recipe: Recipe, metric: str) -> bool:

@@ -186,8 +186,8 @@ class Sam:
 class EarlyStopping:
     """The end of a training that has stopped to improve (Prechelt 1998)."""
 
-    metric: str = "accuracy"
-    """Validation metric that is watched, or train_loss, train_accuracy."""
+    metric: str = "auto"
+    """Validation metric that is watched, or train_loss, train_accuracy; auto: accuracy, under regression mae."""
     view: str = "raw"
     """View whose metric it is: raw, or an average such as ema_0.999."""
     mode: Literal["auto", "max", "min"] = "auto"

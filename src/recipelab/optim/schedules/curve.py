@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
-from recipelab.core.durations import Timeline
+from recipelab.core.durations import Timeline, parse
 from recipelab.core.errors import UserError
 
 Interval = Literal["step", "epoch"]
@@ -42,6 +43,19 @@ def curve(
     at = steps.astype(np.float64)
     unit = {"zero": 0, "first": timeline.steps_per_epoch if interval == "epoch" else 1}[warmup_start]
     return np.where(steps < warm, (at + unit) / max(1, warm + unit), decay(at, warm))
+
+
+def mark(timeline: Timeline, duration: str, key: str, interval: Interval) -> int:
+    """The step at which `duration` has passed.
+
+    By epochs a share of the training is rounded down to whole epochs, at least one: 25% of 10 epochs is 2, as
+    `epochs // 4` is in trainings that count in epochs. Raises UserError naming `key` for what is no duration.
+    """
+    value, unit = parse(duration, key)
+    if interval == "step" or unit != "%":
+        return timeline.steps(duration, key)
+    epochs = math.floor(value * timeline.total_steps / (100 * timeline.steps_per_epoch) + 1e-9)
+    return max(1, epochs) * timeline.steps_per_epoch
 
 
 def toward(minimum: float, factors: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from annotated_types import Gt
 
 from recipelab.core.durations import Timeline, parse
 from recipelab.core.errors import UserError
-from recipelab.optim.schedules.curve import Interval, WarmupStart, curve
+from recipelab.optim.schedules.curve import Interval, WarmupStart, curve, mark
 
 KEY = "scheduler.milestones"
 
@@ -34,7 +34,8 @@ def multistep(
 
     A warm-up rises to 1 whatever the milestones.
 
-    milestones: increasing durations such as 90ep or 50%; those beyond the end of the training are never reached.
+    milestones: increasing durations such as 90ep or 50%; those beyond the end of the training are never reached. By
+        epochs a share of the training is a whole number of epochs, rounded down: 75% of E epochs is 3 * E // 4.
     gamma: the factor at each milestone.
 
     Raises UserError when a milestone is not a duration, or does not come after the one before.
@@ -45,7 +46,7 @@ def multistep(
                 f"{KEY}={list(milestones)} must increase, and {second} does not come after {first}"
                 "\n  give them in the order of the training, each once"
             )
-    marks = np.array([timeline.steps(mark, KEY) for mark in milestones])
+    marks = np.array([mark(timeline, milestone, KEY, interval) for milestone in milestones])
 
     def decay(steps: np.ndarray, warm: int) -> np.ndarray:
         return gamma ** np.searchsorted(marks, steps, side="right").astype(np.float64)

@@ -2,7 +2,8 @@
 
 The rule of torch's ReduceLROnPlateau: a value is better when it beats the best by a share of `threshold`; after more
 than `patience` evaluations without, the rate falls, and `cooldown` evaluations are not counted. The only schedule with
-a state, which checkpoints carry. During the warm-up nothing is counted. Defaults are torch's, on validation accuracy.
+a state, which checkpoints carry. During the warm-up nothing is counted. Defaults are torch's, on validation accuracy
+(under regression on the mean absolute error).
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from recipelab.optim.schedules.curve import Interval, WarmupStart
 class ReduceOnPlateau:
     """Factors of the warm-up times a scale that falls; `item(step)` is the present factor of a step.
 
-    metric, view, mode: what is watched (core/watch.py). A view other than raw makes averaging part of the training.
+    metric, view, mode: what is watched (core/watch.py); auto: the metric of the task, which a run settles. A view other
+        than raw makes averaging part of the training.
     factor: of each reduction. patience: evaluations without a better value that are borne.
     threshold: share of the best value by which a better one beats it. cooldown: evaluations not counted after each.
     minimum: the least factor on the base learning rate.
@@ -32,7 +34,7 @@ class ReduceOnPlateau:
         self,
         timeline: Timeline,
         *,
-        metric: str = "accuracy",
+        metric: str = "auto",
         view: str = "raw",
         mode: Mode = "auto",
         factor: Annotated[float, Gt(0), Lt(1)] = 0.1,

@@ -13,7 +13,7 @@ from annotated_types import Gt
 
 from recipelab.core.durations import Timeline, parse
 from recipelab.core.errors import UserError
-from recipelab.optim.schedules.curve import Interval, WarmupStart, curve
+from recipelab.optim.schedules.curve import Interval, WarmupStart, curve, mark
 
 KEY = "scheduler.every"
 
@@ -31,14 +31,15 @@ def step(
 
     A warm-up does not delay the first division.
 
-    every: duration between two divisions, rounded to at least one step.
+    every: duration between two divisions, rounded to at least one step; by epochs a share of the training is a whole
+        number of epochs, rounded down: 25% of E epochs is E // 4.
     gamma: the factor at each.
 
     Raises UserError when `every` is not a duration, or is zero.
     """
     if parse(every, KEY)[0] == 0:
         raise UserError(f"{KEY}={every} is no time at all\n  give the time between two divisions, such as 2ep")
-    period = timeline.every(every, KEY)
+    period = max(1, mark(timeline, every, KEY, interval))
     return curve(
         timeline,
         lambda steps, warm: gamma ** np.floor(steps / period),
