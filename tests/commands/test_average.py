@@ -283,8 +283,8 @@ def test_a_view_that_somebody_made_is_in_nobodys_way(copy, tmp_path, monkeypatch
 @pytest.mark.parametrize("place", ["evaluation", "fsync", "replace"])
 @pytest.mark.parametrize("words", [["--decay", "0.95"], ["--sweep"]])
 def test_ctrl_c_leaves_the_record_as_it_was(copy, capsys, place, words, request):
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
-    request.addfinalizer(lambda: signal.signal(signal.SIGINT, before))
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
+    request.addfinalizer(lambda: signal.signal(signal.SIGINT, handler))
     path = copy()
     before = tree(path)
     with at(place, 1, send(signal.SIGINT)):

@@ -124,7 +124,7 @@ def test_going_on_keeps_the_same_bits(whole, train_tiny, resume, place, count, l
     again = resume(info.value.resume.split("trainer.resume=")[1])
     assert_same(uninterrupted.path, again.path)
     assert different(entries(uninterrupted.path), entries(again.path)) == []
-    assert len(entries(again.path)) == (4 if more else 6)
+    assert len(entries(again.path)) == (3 if more else 6)
 
 
 @pytest.mark.parametrize("count", range(8, 24, 3))

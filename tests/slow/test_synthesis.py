@@ -96,7 +96,9 @@ def _trained(tmp_path: Path, *words: str) -> Path:
     half_lives = ",".join(f"{share}%" for share in SHARES)
     more = ("averaging=ema", f"averaging.half_life=[{half_lives}]", "trainer.batch_size=64", "scheduler=constant")
     settings = ("trainer.evaluate_every=100%", "trainer.checkpoint_every=100%", "result_plot=none", "progress=false")
-    return train(*words, *more, *settings, "seed=1", f"output={tmp_path}", "lockbox=closed", quiet=True).path
+    return train(
+        *words, *more, *settings, "seed=1", "trainer.threads=1", f"output={tmp_path}", "lockbox=closed", quiet=True
+    ).path
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shlex
 from dataclasses import dataclass
@@ -84,7 +85,7 @@ def average(  # noqa: PLR0913 - each is an option of the command
     log(f"average: {wanted.words}")
     log(f"residual {found.residual:.2g} (at most {RESIDUAL}), noise amplification {found.amplification:.3g}"
         f" (at most {AMPLIFICATION:g})")  # fmt: skip
-    with locked([lab.run.record]), applied(lab.job.execution):
+    with contextlib.closing(lab.job), locked([lab.run.record]), applied(lab.job.execution):
         bench = Bench(lab)
         weights = bench.load(bench.weights([found.coefficients])[0])
         metrics = bench.measure()

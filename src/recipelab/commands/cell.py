@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from datetime import datetime
 from pathlib import Path
@@ -61,6 +62,8 @@ def _forked(task: Task, ask: Ask, folder: Path) -> Path | None:
     parent, step = standing_in(Path(task.fork[0]), ()).path, task.fork[1]
     if parent is None or not fork.can_fork(parent, step):
         return None
+    for left in folder.glob(".fork.*"):  # of a process that was killed while it made one
+        shutil.rmtree(left, ignore_errors=True)
     recipe = ask.recipe()
     config = {**recipe.config, "output": str(folder)}
     return fork.fork(parent, step, config, folder, f"{datetime.now():%Y%m%d-%H%M%S}_forked_s{recipe.run.seed}")

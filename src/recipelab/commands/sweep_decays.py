@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from recipelab.averaging.ema import Ema, decay_of_half_life, half_life_of
-from recipelab.averaging.synthesis import AMPLIFICATION, RESIDUAL
+from recipelab.averaging.synthesis import AMPLIFICATION, RESIDUAL, Combination
 from recipelab.commands.average import count, opening, the_run
 from recipelab.commands.evaluate import locked
 from recipelab.commands.lab import Bench, Lab, open_lab
 from recipelab.commands.screen import shown
-from recipelab.commands.wanted import solved
+from recipelab.commands.wanted import AT_ONCE, solved
 from recipelab.config.averages import named_averages
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
@@ -66,17 +69,18 @@ def sweep_decays(
     grid = _grid(lab, [half_life for half_life in tracked.values() if half_life >= 1], points)
     wanted = [lab.wishes.half_life(steps) for steps in grid]
     found = solved([entry.profile for entry in lab.entries], wanted)
-    with locked([lab.run.record]), applied(lab.job.execution):
+    with contextlib.closing(lab.job), locked([lab.run.record]), applied(lab.job.execution):
         bench = Bench(lab)
         bench.load(bench.own, renew=False)
         rows = [_row(lab, "raw", "raw", 0.0, metrics=bench.measure())]
         for view, half_life in tracked.items():
             bench.load(lab.trained.views[view])
             rows.append(_row(lab, "tracked", view, half_life, metrics=bench.measure()))
+        made = _made(bench, found)
         for steps, one in zip(grid, found, strict=True):
             metrics: Row = {}
             if one.admissible:
-                bench.load(bench.weights([one.coefficients])[0])
+                bench.load(next(made))
                 metrics = bench.measure()
             told = {"residual": one.residual, "amplification": one.amplification, "admissible": one.admissible}
             rows.append(_row(lab, "synthesised", "", steps, metrics=metrics, **told))
@@ -85,6 +89,13 @@ def sweep_decays(
     for file in files:
         log(f"written: {file}")
     return Sweep(rows, split, files)
+
+
+def _made(bench: Bench, found: list[Combination]) -> Iterator[dict[str, Tensor]]:
+    """The weights of each combination that is admissible; some at once, as each would read the whole store."""
+    good = [one.coefficients for one in found if one.admissible]
+    for first in range(0, len(good), AT_ONCE):
+        yield from bench.weights(good[first : first + AT_ONCE])
 
 
 def _tracked(lab: Lab) -> dict[str, float]:

@@ -31,7 +31,7 @@ def mean_interval(values: np.ndarray, confidence: float = 0.95) -> Interval:
     """Mean of values (n,), n >= 1, with its interval. Values are taken to be independent; t takes them to be normal.
 
     From 20 values on: the bias-corrected and accelerated bootstrap (Efron 1987) with 10,000 resamples of a fixed seed,
-    its percentiles widened for small samples (Hesterberg 2015, arXiv 1411.5279, section 5: without, 95 % of 20 normal
+    its percentiles widened for small samples (Hesterberg 2014, arXiv 1411.5279: without, 95 % of 20 normal
     values cover 92 %).
     """
     values = np.asarray(values, dtype=np.float64)

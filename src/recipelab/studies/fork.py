@@ -53,7 +53,7 @@ def fork(parent: Path, step: int, config: Mapping[str, Any], folder: Path, name:
             if (parent / name).is_file():
                 shutil.copyfile(parent / name, draft / name)
             elif (parent / name).is_dir():
-                shutil.copytree(parent / name, draft / name)
+                shutil.copytree(parent / name, draft / name, ignore=shutil.ignore_patterns("views", "sweep*"))
         MetricsFile(draft / "metrics.csv").truncate(step)
         now = datetime.now().astimezone().isoformat(timespec="seconds")
         seconds = _seconds(draft)
