@@ -396,6 +396,7 @@ def test_an_output_that_is_a_file_exits_2_and_creates_nothing(tiny, tmp_path):
 def test_the_record_holds_what_it_promises(train_tiny):
     run = train_tiny(everything=True)
     assert sorted(entry.name for entry in run.path.iterdir()) == [
+        "averages",
         "checkpoints",
         "config.yaml",
         "environment.json",
@@ -405,7 +406,8 @@ def test_the_record_holds_what_it_promises(train_tiny):
         "result.json",
         "train.log",
     ]
-    assert sorted(entry.name for entry in (run.path / "checkpoints").iterdir()) == ["best.pt", "last.pt"]
+    checkpoints = sorted(entry.stem for entry in (run.path / "checkpoints").iterdir())
+    assert checkpoints == ["best", "best_ema_0.9", "best_ema_0.99", "last"]
     result = json.loads((run.path / "result.json").read_text())
     assert (result["schema"], result["status"], result["reason"]) == (1, "finished", None)
     assert yaml.safe_load((run.path / "config.yaml").read_text()) == run.config

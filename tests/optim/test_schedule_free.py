@@ -93,7 +93,7 @@ def test_the_raw_view_is_x_and_looking_at_it_changes_nothing():
     x = optimizer.evaluation_weights(model.parameters())
     twin = views.load("raw")
     assert torch.equal(twin.weight, x[0])
-    assert torch.equal(views.state()["raw"]["bias"], x[1])
+    assert torch.equal(views.weights("raw")["bias"], x[1])
     assert not torch.equal(twin.weight, model.weight)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
 
