@@ -18,7 +18,7 @@ demo: $(READY) ## train the default recipe on embedded real data (handwritten di
 	@$(BIN)/recipelab train
 
 test: $(READY) ## run the quick tests
-	@$(BIN)/python -m pytest -q -m "not slow"
+	@$(BIN)/python -m pytest -q -m "not slow" -n logical --maxprocesses 8 --dist loadfile
 
 slow: $(READY) ## run the long proofs
 	@$(BIN)/python -m pytest -q -m slow

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tiny_recipe import EVERYTHING, TINY, USER_TREE
+
+
+def pytest_configure() -> None:
+    """One core for each of several workers: a training that takes all the cores it may use would share them badly."""
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+    if worker.startswith("gw") and hasattr(os, "sched_setaffinity"):
+        cores = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {cores[int(worker[2:]) % len(cores)]})
+
+
+@pytest.fixture(autouse=True)
+def _no_modules_of_other_tests() -> Iterator[None]:
+    """What a test imports from a folder of its own is gone after it: the next may have a module of the same name."""
+    before = list(sys.path)
+    yield
+    added = [path for path in sys.path if path not in before]
+    sys.path[:] = before
+    for name, module in list(sys.modules.items()) if added else ():
+        origin = getattr(module, "__file__", None) or ""
+        if any(origin.startswith(f"{path}{os.sep}") for path in added):
+            del sys.modules[name]
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def test_one_failing_arm_ends_neither_the_others_nor_the_table(tmp_path: Path):
 def test_an_arm_that_cannot_be_is_refused_before_anything_runs(tmp_path: Path):
     content = {"control": TINY, "arms": {"typo": ["optimizer.lrr=1"]}}
     (tmp_path / "bad.yaml").write_text(yaml.safe_dump(content, sort_keys=False))
-    with pytest.raises(UserError, match=r"arm typo: .*did you mean: optimizer.lr"):
+    with pytest.raises(UserError, match=r"(?s)arm typo: .*did you mean: optimizer.lr"):
         study(str(tmp_path / "bad.yaml"), output=str(tmp_path / "out"), quiet=True)
     assert not (tmp_path / "out").exists()
 
