@@ -128,6 +128,8 @@ def _add_order(sub: argparse.ArgumentParser) -> None:
     sub.add_argument("--retry", type=int, default=0, metavar="N", help="of a study: further tries of a failed training")
     text = "of a study: give verdicts even on runs that different machines or versions executed"
     sub.add_argument("--mixed", action="store_true", help=text)
+    text = "of --launcher slurm: a keyword of submitit's executor, such as slurm_partition=gpu timeout_min=600"
+    sub.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help=text)
 
 
 def _add_evaluate(commands: Any) -> None:
@@ -242,8 +244,12 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _order(options: argparse.Namespace) -> dict[str, Any]:
+    import yaml
+
     names = ("jobs", "launcher", "retry", "mixed", "config_dir", "quiet")
-    return {name: getattr(options, name) for name in names}
+    pairs = [word.partition("=") for word in options.option]
+    chosen = {key: yaml.safe_load(value) for key, _, value in pairs}
+    return {**{name: getattr(options, name) for name in names}, "options": chosen}
 
 
 def _study(options: argparse.Namespace) -> int:

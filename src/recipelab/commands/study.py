@@ -15,7 +15,7 @@ from recipelab.commands.ask import Ask
 from recipelab.commands.cell import perform
 from recipelab.commands.look import look
 from recipelab.commands.study_plan import Planner
-from recipelab.commands.study_table import effects_table, say_claims, study_table, write_tables
+from recipelab.commands.study_table import draw, effects_table, say_claims, study_table, write_tables
 from recipelab.commands.task import lower_is_better
 from recipelab.config.tree import packaged_tree
 from recipelab.core import atomic
@@ -221,4 +221,5 @@ def _show(found: Findings, definition: Study, folder: Path, log: Log) -> None:
         log(f"missing: {'; '.join(found.missing)}")
     atomic.write_json(folder / "summary.json", plain(found, folder))
     write_tables(found, folder)
+    draw(found, folder, definition.question or folder.name)
     log(f"study: {folder}")

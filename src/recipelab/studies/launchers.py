@@ -18,6 +18,8 @@ def launcher(name: str, perform: Perform, slots: int, folder: Path, options: Map
 
     Raises UserError when what it needs is not installed.
     """
+    if options and name != "slurm":
+        raise UserError(f"--option {next(iter(options))} is of --launcher slurm, and nothing to --launcher {name}")
     if name == "local":
         return LocalLauncher(perform, slots)
     try:

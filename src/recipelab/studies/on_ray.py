@@ -21,7 +21,7 @@ class RayLauncher:
         if self._ours:
             address = os.environ.get("RAY_ADDRESS")
             ray.init(address=address, log_to_driver=False, include_dashboard=False, ignore_reinit_error=True)
-        cores = max(1.0, float(ray.cluster_resources().get("CPU", 1.0)) / slots)
+        cores = max(1.0, float(ray.cluster_resources().get("CPU", 1.0)) / slots)  # type: ignore[no-untyped-call, unused-ignore]
         # One worker a task: a training leaves nothing behind for the next.
         self._remote: Any = ray.remote(num_cpus=cores, max_calls=1, max_retries=0)(perform)
         self._running: list[_Task] = []

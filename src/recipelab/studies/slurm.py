@@ -11,6 +11,7 @@ from typing import Any
 
 import submitit
 
+from recipelab.core.errors import UserError
 from recipelab.studies.task import Handle, Perform, Task
 
 
@@ -22,7 +23,10 @@ class SlurmLauncher:
         self._perform = perform
         cluster = options.pop("cluster", None)
         self._executor = submitit.AutoExecutor(folder=folder / "%j", cluster=cluster)
-        self._executor.update_parameters(**{"timeout_min": 24 * 60, "name": "recipelab", **options})
+        try:
+            self._executor.update_parameters(**{"timeout_min": 24 * 60, "name": "recipelab", **options})
+        except (NameError, TypeError, ValueError) as error:
+            raise UserError(f"--option: submitit takes no such keywords: {error}") from error
         self._jobs: list[_Job] = []
 
     def start(self, task: Task) -> Handle:
