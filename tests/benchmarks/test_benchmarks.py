@@ -12,6 +12,9 @@ from types import ModuleType
 import pytest
 import torch
 
+# torch warns where its two workers share a core, as they do in a test process that has one.
+pytestmark = pytest.mark.filterwarnings("ignore:This DataLoader will create")
+
 FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
