@@ -40,8 +40,10 @@ class MixupCutMix:
 
     def __call__(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Target]:
         """images (B, C, *S) float, labels (B,) int64 (or (B, ...) float) -> mixed images and their Target."""
-        mixed, cut = (torch.rand(2) < torch.tensor([self.probability, self.switch])).tolist()
-        if not mixed:
+        if self.probability == 0:  # as no mix at all: nothing is drawn
             return images, Target(labels)
-        result: tuple[Tensor, Target] = (self.cutmix if cut else self.mixup)(images, labels)
+        mixed, cut = torch.rand(2).tolist()
+        if mixed >= self.probability:
+            return images, Target(labels)
+        result: tuple[Tensor, Target] = (self.cutmix if cut < self.switch else self.mixup)(images, labels)
         return result
