@@ -29,7 +29,7 @@ def texts(*folders: str) -> Iterator[tuple[Path, str]]:
     """Every text file below folders of the repository, and its top-level documents."""
     files = [file for file in ROOT.iterdir() if file.suffix in (".md", ".toml", ".txt") or file.name == "Makefile"]
     for folder in folders:
-        files += [f for f in (ROOT / folder).rglob("*") if f.is_file() and f.suffix not in (".png", ".pyc")]
+        files += [f for f in (ROOT / folder).rglob("*") if f.is_file() and f.suffix not in (".png", ".bin", ".pyc")]
     for file in files:
         yield file, file.read_text(encoding="utf-8")
 
