@@ -84,8 +84,6 @@ class Study:
     """Of the intervals; verdicts are given at 1 - confidence, over all comparisons together."""
     claims: list[dict[str, Any]] = field(default_factory=list)
     """Sentences to hold against the records: arm, than, verdict (better, worse, equivalent), by."""
-    figures: list[str] = field(default_factory=list)
-    """Figures that its report draws besides the usual ones, by name."""
     scales: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Name (tiny, paper) -> control, seeds, grid, arms of the study in that size."""
     scale: str | None = None
