@@ -26,7 +26,7 @@ from models import Step
 from recipelab.averaging.bank import EPOCH_MEAN, Bank
 from recipelab.averaging.clock import Clock
 from recipelab.averaging.ema import Ema
-from recipelab.averaging.epoch_mean import EpochMean
+from recipelab.averaging.epoch_mean import epoch_mean_weights
 from recipelab.core.durations import Timeline
 from recipelab.loop.device import has_bf16
 from recipelab.models.resnet import resnet18
@@ -48,7 +48,7 @@ class Ours:
     def __init__(self, model: nn.Module, *, store: bool) -> None:
         clock = Clock.of(Timeline(steps_per_epoch=390, total_steps=10_000))
         averages = {f"ema_{decay}": Ema(decay=decay).weights(clock) for decay in DECAYS}
-        hidden = {EPOCH_MEAN: EpochMean().weights(clock)} if store else {}
+        hidden = {EPOCH_MEAN: epoch_mean_weights(clock.epoch_ends())} if store else {}
         self.bank = Bank(model, averages, hidden=hidden)
         self.update = self.bank.update
         self.megabytes = (self.bank.rows.nbytes + self.bank.flat.nbytes + _bytes(model)) / 1e6  # and the twin

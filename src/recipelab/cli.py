@@ -233,6 +233,7 @@ def _print_recipe(options: argparse.Namespace) -> int:
 def _train(options: argparse.Namespace) -> int:
     if options.multirun:
         return _multirun(options)
+    _refuse_order(options)
     if options.cfg:
         return _print_recipe(options)
     from recipelab.commands.crossval import cross_validate, wants_every_fold
@@ -259,7 +260,24 @@ def _study(options: argparse.Namespace) -> int:
     return 0
 
 
+ORDER: dict[str, Any] = {"dry_run": False, "jobs": 1, "launcher": "local", "retry": 0, "mixed": False, "option": []}
+
+
+def _refuse_order(options: argparse.Namespace) -> None:
+    """Raise UserError for an option of studies that one training would pass over."""
+    from recipelab.core.errors import UserError
+
+    given = [name for name, default in ORDER.items() if getattr(options, name) != default]
+    if given:
+        raise UserError(f"--{given[0].replace('_', '-')} is of a study: give --multirun, or recipelab study NAME")
+
+
 def _multirun(options: argparse.Namespace) -> int:
+    from recipelab.core.errors import UserError
+
+    if options.config or options.cfg:
+        name = "--config" if options.config else "--cfg"
+        raise UserError(f"{name} is of one training, and --multirun makes a study of overrides")
     from recipelab.commands.multirun import multirun
 
     multirun(options.overrides, dry_run=options.dry_run, **_order(options))

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from averages import EPOCH, Network, bank_of, clock, ema_bank, walk
 from recipelab.averaging.bank import EPOCH_MEAN, Bank
 from recipelab.averaging.ema import Ema
-from recipelab.averaging.epoch_mean import EpochMean
+from recipelab.averaging.epoch_mean import epoch_mean_weights
 from recipelab.averaging.last_k import LastK
 from recipelab.averaging.swa import Swa
 
@@ -80,9 +80,9 @@ class Plain:
 
 @pytest.mark.parametrize("statistics", [True, False])
 def test_every_kind_is_a_plain_lerp_of_every_tensor_bit_by_bit(model, statistics):
-    bank = bank_of(model, KINDS, hidden={EPOCH_MEAN: EpochMean().weights(clock())}, statistics=statistics)
+    bank = bank_of(model, KINDS, hidden={EPOCH_MEAN: epoch_mean_weights(clock().epoch_ends())}, statistics=statistics)
     plain = {name: Plain(model, kind.weights(clock()), statistics) for name, kind in KINDS.items()}
-    plain[EPOCH_MEAN] = Plain(model, EpochMean().weights(clock()), statistics)
+    plain[EPOCH_MEAN] = Plain(model, epoch_mean_weights(clock().epoch_ends()), statistics)
     for step, _ in enumerate(walk(model)):
         bank.update()
         for twin in plain.values():
@@ -150,7 +150,7 @@ def test_the_last_k_are_the_mean_of_the_last_k_epochs(model):
 
 
 def test_the_epoch_mean_is_the_mean_over_the_epoch_and_no_view(model):
-    bank = bank_of(model, {}, hidden={EPOCH_MEAN: EpochMean().weights(clock())})
+    bank = bank_of(model, {}, hidden={EPOCH_MEAN: epoch_mean_weights(clock().epoch_ends())})
     seen = []
     for step, _ in enumerate(walk(model), start=1):
         bank.update()
@@ -246,7 +246,7 @@ def test_the_model_is_neither_changed_nor_aliased(model):
 @pytest.mark.parametrize("at", [7, 61, 163])
 def test_going_on_from_a_checkpoint_changes_no_bit(model, at):
     """Every row and count comes back, those of hidden rows in the middle of an epoch too."""
-    hidden = {EPOCH_MEAN: EpochMean().weights(clock())}
+    hidden = {EPOCH_MEAN: epoch_mean_weights(clock().epoch_ends())}
     other = copy.deepcopy(model)
     whole, first = (bank_of(m, KINDS, hidden=hidden) for m in (model, other))
     for _ in walk(model):

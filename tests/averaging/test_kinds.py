@@ -10,7 +10,7 @@ import pytest
 from averages import EPOCH, clock
 from recipelab.averaging.clock import Clock
 from recipelab.averaging.ema import Ema, decay_of_half_life, decay_of_window, half_life_of, window_of
-from recipelab.averaging.epoch_mean import EpochMean
+from recipelab.averaging.epoch_mean import epoch_mean_weights
 from recipelab.averaging.last_k import LastK
 from recipelab.averaging.swa import Swa
 from recipelab.core.durations import Timeline
@@ -78,7 +78,7 @@ def test_the_last_k_take_turns():
 
 
 def test_the_epoch_mean_begins_anew_with_each_epoch():
-    found = EpochMean().weights(clock(50))
+    found = epoch_mean_weights(clock(50).epoch_ends())
     assert found == pytest.approx([1 / (t % EPOCH + 1) for t in range(50)])
 
 
@@ -86,12 +86,12 @@ def test_steps_of_a_grown_batch_count_for_what_they_are():
     grown = Clock(Timeline(steps_per_epoch=4, total_steps=12), np.array([1, 2, 3, 4, 6, 8, 10, 12]))
     weights = Ema(half_life="4st").weights(grown)
     assert np.prod(1 - weights) == pytest.approx(1 / 8)
-    assert EpochMean().weights(grown) == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 1, 1 / 2, 1, 1 / 2])
+    assert epoch_mean_weights(grown.epoch_ends()) == pytest.approx([1, 1 / 2, 1 / 3, 1 / 4, 1, 1 / 2, 1, 1 / 2])
     assert np.flatnonzero(LastK(k=2).weights(grown)[1]).tolist() == [5]
     assert Ema(decay=0.9, start="4st").weights(grown) == pytest.approx([1] * 4 + [0.1] * 4)
 
 
-@pytest.mark.parametrize("kind", [Ema(decay=0.3), Ema(decay=0.9, interval=3, debias=True), Swa(), LastK(), EpochMean()])
+@pytest.mark.parametrize("kind", [Ema(decay=0.3), Ema(decay=0.9, interval=3, debias=True), Swa(), LastK()])
 def test_weights_are_within_0_and_1(kind):
     weights = np.atleast_2d(kind.weights(clock()))
     assert weights.dtype == np.float64

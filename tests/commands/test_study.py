@@ -11,6 +11,7 @@ import torch
 import yaml
 
 from compare import different
+from recipelab.cli import main
 from recipelab.commands.multirun import multirun
 from recipelab.commands.study import study
 from recipelab.commands.train import train
@@ -159,3 +160,38 @@ def test_weights_of_a_warm_start_are_those_of_a_cold_one(folder: Path, tmp_path:
     alone = train(f"output={tmp_path}", config=str(whole.path), quiet=True).record
     ours, theirs = whole.load_checkpoint("last"), alone.load_checkpoint("last")
     assert all(torch.equal(ours["model"][key], theirs["model"][key]) for key in theirs["model"])
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--jobs", "3"], "--jobs is of a study"),
+        (["--dry-run"], "--dry-run is of a study"),
+        (["--option", "timeout_min=3"], "--option is of a study"),
+        (["--multirun", "--cfg", "job"], "--cfg is of one training"),
+        (["--multirun", "--config", "some.yaml"], "--config is of one training"),
+    ],
+)
+def test_an_option_that_nothing_would_read_is_refused(
+    words: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", *TINY, *words]) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_that_were_executed_differently_get_no_verdict_unless_asked(folder: Path):
+    path = sorted(folder.glob("runs/*/*/environment.json"))[0]
+    before = path.read_text()
+    changed = json.loads(before)
+    changed["execution"]["device"] = "another processor"
+    path.write_text(json.dumps(changed))
+    try:
+        for mixed in (False, True):
+            found = study(str(folder.parent / "four.yaml"), output=str(folder.parent), quiet=True, mixed=mixed)
+            assert found is not None
+            assert [line.verdict is not None for line in found.lines] == [False] + [mixed] * 3
+            assert ("verdicts are withheld" in found.notes[0]) is not mixed
+    finally:
+        path.write_text(before)

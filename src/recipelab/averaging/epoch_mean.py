@@ -7,19 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from recipelab.averaging.clock import Clock
-
 
 def epoch_mean_weights(ends: np.ndarray) -> np.ndarray:
     """Weights (T,) float64; ends: (T,) bool, the last step of each epoch."""
     steps = np.arange(1, len(ends) + 1)
     before = np.concatenate([[0], np.where(ends, steps, 0)[:-1]])
     return np.asarray(1.0 / (steps - np.maximum.accumulate(before)))
-
-
-class EpochMean:
-    """The running mean of the weights since the epoch's start."""
-
-    def weights(self, clock: Clock) -> np.ndarray:
-        """(T,) float64: the weight of the lerp after each step."""
-        return epoch_mean_weights(clock.epoch_ends())

@@ -130,7 +130,7 @@ def findings(
 ) -> Findings:
     """The table, the verdicts, the effects and the claims of a study. mixed: compare what was executed differently."""
     measured, missing = measure(folder, plan, metric, study.split)
-    notes = _notes(measured)
+    notes = _notes(measured, mixed)
     refused = len({m.execution for m in measured}) > 1 and not mixed
     by_arm = _by_arm(plan, measured)
     lines = _lines(study, by_arm, measured, baselines, higher_is_better, refused)
@@ -148,11 +148,12 @@ def findings(
     )
 
 
-def _notes(measured: Sequence[Measured]) -> list[str]:
+def _notes(measured: Sequence[Measured], mixed: bool) -> list[str]:
     kinds = sorted({m.execution for m in measured})
     notes = []
     if len(kinds) > 1:
-        notes.append("the runs were executed differently, so verdicts are withheld: " + "; ".join(kinds))
+        so = "" if mixed else ", so verdicts are withheld (--mixed gives them)"
+        notes.append(f"the runs were executed differently{so}: {'; '.join(kinds)}")
     if any(m.protocol == "test_as_val" for m in measured):
         notes.append("protocol test_as_val: selection saw the test split")
     return notes

@@ -54,7 +54,11 @@ class Runner:
         later: dict[str, float] = {}
         try:
             while (todo or running) and not self.stop():
-                for trajectory in [t for t in todo if self._may_start(t, outcome, later)][: self._free(running)]:
+                for trajectory in list(todo):
+                    if not self._free(running):
+                        break
+                    if not self._may_start(trajectory, outcome, later):
+                        continue
                     todo.remove(trajectory)
                     running[trajectory.name] = (trajectory, self.launcher.start(self.task(trajectory)))
                     self.tell("start", trajectory, "")
