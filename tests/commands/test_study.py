@@ -30,6 +30,10 @@ EVERYTHING = ["mix=mixup", "sam=sam", "logger=none", "trainer.epochs=4", "averag
 CONTENT = {
     "control": [*TINY, *EVERYTHING],
     "seeds": [3],
+    "claims": [
+        {"arm": "multistep, fast", "than": "constant, fast"},
+        {"arm": "multistep, fast", "than": "constant, fast", "metric": "acuracy"},
+    ],
     "grid": {
         "scheduler": {"multistep": ["scheduler=multistep"], "constant": ["scheduler=constant"]},
         "average": {
@@ -105,6 +109,8 @@ def test_its_files_say_what_it_found(folder: Path):
         "multistep, slow", "multistep, fast", "constant, slow", "constant, fast",
     ]  # fmt: skip
     assert all(arm["verdict"]["word"] == "unproven" for arm in summary["arms"][1:])  # one seed
+    assert [(claim["found"], claim["n"]) for claim in summary["claims"]] == [("unproven", 1), ("unproven", 0)]
+    assert "no record has test acuracy" in summary["claims"][1]["says"]
     for run in summary["runs"]:
         assert (folder / run["record"] / "result.json").is_file()
     assert (folder / "table.md").read_text().startswith("| arm |")

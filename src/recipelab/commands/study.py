@@ -96,7 +96,9 @@ def run_study(
         _print_plan(plan, arms, definition, log)
         return None
     plan = Plan(plan.asked, tuple(planner.pin(t) for t in plan.trajectories))
-    metric, higher = _metric(definition, plan, order.config_dir)
+    metric = _metric(definition, plan, order.config_dir)
+    first = plan.asked[0].recipe
+    lower_is_better(first, metric)  # refused now where it cannot be told
     _open(folder, definition, words, planner.pinned, log)
     outcome = _execute(folder, plan, order, log, again)
     found = findings(
@@ -104,7 +106,7 @@ def run_study(
         plan,
         folder,
         metric=metric,
-        higher_is_better=higher,
+        higher=lambda name: not lower_is_better(first, name),
         baselines=baselines_of(definition, arms),
         mixed=order.mixed,
     )
@@ -156,13 +158,12 @@ def _written(definition: Study) -> dict[str, Any]:
     return {key: value for key, value in vars(definition).items() if value not in (None, [], {}, "")}
 
 
-def _metric(definition: Study, plan: Plan, config_dir: str | None) -> tuple[str, bool]:
-    """The metric that arms are compared by, and whether more of it is better."""
+def _metric(definition: Study, plan: Plan, config_dir: str | None) -> str:
+    """The metric that arms are compared by."""
     first = plan.asked[0]
-    name = definition.metric
-    if name == "auto":
-        name = PRIMARY[look(Ask(first.arm.words, None, config_dir)).facts.task]
-    return name, not lower_is_better(first.recipe, name)
+    if definition.metric != "auto":
+        return definition.metric
+    return PRIMARY[look(Ask(first.arm.words, None, config_dir)).facts.task]
 
 
 def _print_plan(plan: Plan, arms: Sequence[Arm], definition: Study, log: Log) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -124,25 +124,28 @@ def findings(
     folder: Path,
     *,
     metric: str,
-    higher_is_better: bool,
+    higher: Callable[[str], bool],
     baselines: Mapping[str, str],
     mixed: bool = False,
 ) -> Findings:
-    """The table, the verdicts, the effects and the claims of a study. mixed: compare what was executed differently."""
+    """The table, the verdicts, the effects and the claims of a study.
+
+    higher: whether more of a metric is better. mixed: compare what was executed differently.
+    """
     measured, missing = measure(folder, plan, metric, study.split)
     notes = _notes(measured, mixed)
     refused = len({m.execution for m in measured}) > 1 and not mixed
     by_arm = _by_arm(plan, measured)
-    lines = _lines(study, by_arm, measured, baselines, higher_is_better, refused)
+    lines = _lines(study, by_arm, measured, baselines, higher(metric), refused)
     return Findings(
         metric=metric,
         split=study.split,
-        higher_is_better=higher_is_better,
+        higher_is_better=higher(metric),
         baselines=baselines,
         measured=tuple(measured),
         lines=tuple(lines),
         effects=tuple(_effects(study, plan, measured)),
-        claims=tuple(_claims(study, plan, folder, metric, higher_is_better)) if not refused else (),
+        claims=tuple(_claims(study, plan, folder, metric, higher)) if not refused else (),
         missing=tuple(missing),
         notes=tuple(notes),
     )
@@ -236,7 +239,7 @@ def _effects(study: Study, plan: Plan, measured: Sequence[Measured]) -> list[Eff
     return effects(table, list(axes.items()), study.confidence)
 
 
-def _claims(study: Study, plan: Plan, folder: Path, metric: str, higher: bool) -> list[Held]:
+def _claims(study: Study, plan: Plan, folder: Path, metric: str, higher: Callable[[str], bool]) -> list[Held]:
     """Every claim, decided by one-sided tests at 1 - confidence over all claims together (Holm)."""
     alpha = 1 - study.confidence
     tested = []
@@ -244,8 +247,8 @@ def _claims(study: Study, plan: Plan, folder: Path, metric: str, higher: bool) -
         name, split = claim.metric or metric, claim.split or study.split
         by_arm = _by_arm(plan, measure(folder, plan, name, split)[0])
         than = claim.than if claim.than != CONTROL or CONTROL in by_arm else next(iter(by_arm))
-        arm, other = paired(by_arm[claim.arm], by_arm[than])
-        tested.append((claim, than, name, split, len(arm), *_tests(claim, arm, other, study, higher)))
+        arm, other = paired(by_arm[claim.arm], by_arm[than])  # both empty for a metric that was not measured
+        tested.append((claim, than, name, split, len(arm), *_tests(claim, arm, other, study, higher(name))))
     holds = holm([one[5] for one in tested])
     fails = holm([one[6] for one in tested])
     found = []
@@ -256,6 +259,7 @@ def _claims(study: Study, plan: Plan, folder: Path, metric: str, higher: bool) -
         more = f" by more than {claim.by:g}" if claim.by and claim.verdict != "equivalent" else ""
         relation = {"better": "beats", "worse": "is worse than", "equivalent": "is equivalent to"}[claim.verdict]
         says = claim.says or f"{claim.arm} {relation} {than}{more} in {split} {name}"
+        says += "" if n else f" [no record has {split} {name} of both]"
         found.append(Held(claim, says, word, p, n))
     return found
 
