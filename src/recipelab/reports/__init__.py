@@ -1,0 +1,1 @@
+"""Pages, tables and figures of runs and studies, drawn from their records and from nothing else."""

@@ -1,0 +1,1 @@
+"""Search over the composed configuration, with Optuna."""
