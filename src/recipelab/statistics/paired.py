@@ -114,6 +114,14 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
     return adjusted
 
 
+def holm_levels(p_values: Sequence[float | None], alpha: float) -> list[float]:
+    """The level that Holm's procedure holds each p value against: alpha / (m - rank), alpha / m for None."""
+    m = len(p_values)
+    order = sorted((i for i in range(m) if p_values[i] is not None), key=lambda i: p_values[i] or 0.0)
+    ranks = {i: rank for rank, i in enumerate(order)}
+    return [alpha / (m - ranks.get(i, 0)) for i in range(m)]
+
+
 def equivalence(differences: np.ndarray, margin: float) -> float | None:
     """p of two one-sided t tests (Schuirmann 1987): small when the true mean lies within (-margin, margin).
 
