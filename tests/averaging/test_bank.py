@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from averages import EPOCH, Network, bank_of, clock, ema_bank, walk
+from ranks import averaged, on_two
 from recipelab.averaging.bank import EPOCH_MEAN, Bank
 from recipelab.averaging.ema import Ema
 from recipelab.averaging.epoch_mean import epoch_mean_weights
@@ -317,3 +319,16 @@ def test_a_bank_needs_the_names_of_its_model(model):
 def test_averages_of_no_step_are_refused():
     with pytest.raises(ValueError, match="at least one"):
         Bank(nn.Linear(2, 2), {})
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")
+def test_two_ranks_hold_the_same_averages_of_parameters():
+    """With SAM and two batches a step, every kind: parameters to the bit; statistics are of each rank's own share."""
+    (first, model), (second, other) = on_two(averaged)
+    assert len(first) == 5
+    for name, tensors in first.items():
+        for key, value in tensors.items():
+            same = torch.equal(value, second[name][key])
+            assert same != ("running" in key), (name, key)
+            assert not torch.equal(value, model[key]), (name, key)
+    assert torch.equal(model["0.weight"], other["0.weight"])
