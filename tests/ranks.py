@@ -13,8 +13,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from recipelab.averaging.bank import Bank
+from recipelab.averaging.clock import Clock
+from recipelab.averaging.ema import Ema
+from recipelab.averaging.last_k import LastK
+from recipelab.averaging.swa import Swa
 from recipelab.commands.launcher import Launcher
 from recipelab.core.batch import Batch, Target
+from recipelab.core.durations import Timeline
 from recipelab.data.shares import share
 from recipelab.loop.cluster import Place
 from recipelab.loop.device import Device, Execution
@@ -112,17 +118,7 @@ def cross_entropies(logits: Tensor, labels: Tensor) -> Tensor:
 
 def sharp(ranks: Ranks, adaptive: bool = False, rho: float = 0.05) -> list[dict[str, Tensor]]:
     """Ten steps of SAM and SGD with each rank's share of the batches; the weights of both ranks."""
-    execution = Execution(
-        accelerator="cpu",
-        precision="32",
-        threads=1,
-        compile=False,
-        channels_last=False,
-        cudnn_benchmark=False,
-        deterministic=True,
-        processes=2,
-    )
-    device, model, batches = Device(execution, ranks), smooth_network(), seven_samples(10)
+    device, model, batches = Device(_execution(), ranks), smooth_network(), seven_samples(10)
     distributed = Distributed(model, device, batches[0][0][share(7, ranks.rank, 2)])
     step = TrainStep(
         model=distributed,
@@ -141,6 +137,60 @@ def sharp(ranks: Ranks, adaptive: bool = False, rho: float = 0.05) -> list[dict[
     both: list[Any] = [None, None]
     torch.distributed.all_gather_object(both, {k: v.clone() for k, v in model.state_dict().items()})
     return both
+
+
+def averaged(ranks: Ranks) -> list[tuple[dict[str, Any], dict[str, Tensor]]]:
+    """Ten steps with a bank of every kind, beside SAM and two batches a step, over batch norm: what each rank's bank
+    holds by name of average and of tensor, and what its model does."""
+    kinds: dict[str, Any] = {
+        "ema": Ema(decay=0.9),
+        "late": Ema(decay=0.8, start="3st", interval=2, debias=True),
+        "warm": Ema(warmup="timm"),
+        "swa": Swa(start="4st", every="2st"),
+        "last_2": LastK(k=2, every="3st"),
+    }
+    device, batches = Device(_execution(), ranks), seven_samples(20)
+    torch.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, 2, 1, bias=False), nn.BatchNorm2d(4), nn.Flatten(), nn.Linear(64, 10)
+    ).double()
+    distributed = Distributed(model, device, batches[0][0][share(7, ranks.rank, 2)])
+    clock = Clock.of(Timeline(steps_per_epoch=5, total_steps=10))
+    bank = Bank(model, {name: kind.weights(clock) for name, kind in kinds.items()})
+    step = TrainStep(
+        model=distributed,
+        loss=cross_entropies,
+        optimizer=torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9),
+        factors=np.ones(10),
+        device=device,
+        log=NoLog(),  # type: ignore[arg-type]
+        base=0,
+        accumulate=2,
+        climb=Sam(model, rho=0.05),
+        bank=bank,
+        synchronised=distributed,
+    )
+    part = share(7, ranks.rank, 2)
+    for index in range(10):
+        pair = batches[2 * index : 2 * index + 2]
+        step([Batch(images[part], Target(labels[part]), total=14) for images, labels in pair], index)
+    both: list[Any] = [None, None]
+    held = {name: {k: v.clone() for k, v in bank.tensors(name).items()} for name in bank.names}
+    torch.distributed.all_gather_object(both, (held, {k: v.clone() for k, v in model.state_dict().items()}))
+    return both
+
+
+def _execution() -> Execution:
+    return Execution(
+        accelerator="cpu",
+        precision="32",
+        threads=1,
+        compile=False,
+        channels_last=False,
+        cudnn_benchmark=False,
+        deterministic=True,
+        processes=2,
+    )
 
 
 def adaptively_sharp(ranks: Ranks) -> list[dict[str, Tensor]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import itertools
+import os
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from averages import EPOCH, Network, bank_of, clock, ema_bank, walk
+from ranks import averaged, on_two
 from recipelab.averaging.bank import EPOCH_MEAN, Bank
 from recipelab.averaging.ema import Ema
 from recipelab.averaging.epoch_mean import epoch_mean_weights
@@ -220,6 +222,40 @@ def test_a_tensor_that_is_replaced_is_followed(model):
     assert torch.equal(view(bank, model, "ema_0.5")["frozen"], torch.full((3,), 2.0))
 
 
+@pytest.mark.parametrize("change", [torch.channels_last, torch.contiguous_format])
+def test_a_memory_format_that_changes_later_is_followed(change):
+    """.to(memory_format=...) leaves the parameter where it is and gives it other memory."""
+    torch.manual_seed(0)
+    model = nn.Conv2d(3, 4, 3).to(memory_format=torch.contiguous_format)
+    bank, twin = (ema_bank(m, 0.5) for m in (model, copy.deepcopy(model)))
+    for step, (_, _) in enumerate(zip(walk(model, 6), walk(twin.model, 6), strict=True)):
+        if step == 2:
+            model.to(memory_format=change)
+        if step == 4:
+            model.weight.data = model.weight.data.clone()
+        bank.update()
+        twin.update()
+    assert torch.equal(bank.tensors("ema_0.5")["weight"], twin.tensors("ema_0.5")["weight"])
+
+
+def test_a_state_is_gone_on_with_in_another_memory_format():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, (2, 3))).to(memory_format=torch.channels_last)
+    other = copy.deepcopy(model).to(memory_format=torch.contiguous_format)
+    bank, plain = (bank_of(m, {"ema": Ema(decay=0.5), "last_2": LastK(k=2, every="3st")}) for m in (model, other))
+    for _ in walk(model, 9):
+        bank.update()
+    state = bank.state()
+    plain.load_state(state)
+    for name in bank.names:
+        for key, value in bank.tensors(name).items():
+            assert torch.equal(value, plain.tensors(name)[key])
+            assert torch.equal(value, bank.stored(name, state)[key])
+            assert torch.equal(value, plain.stored(name, plain.state())[key])
+    assert bank.stored("ema", state)["0.weight"].is_contiguous()
+    assert not bank.tensors("ema")["0.weight"].is_contiguous()
+
+
 def test_rows_without_a_weight_are_not_touched_and_a_step_without_any_packs_nothing(model):
     bank = bank_of(model, {"seldom": Ema(decay=0.5, interval=4)})
     bank.rows[0, 0] = torch.nan  # lerp with a weight of 0 would keep it, and with any other spread it
@@ -283,3 +319,16 @@ def test_a_bank_needs_the_names_of_its_model(model):
 def test_averages_of_no_step_are_refused():
     with pytest.raises(ValueError, match="at least one"):
         Bank(nn.Linear(2, 2), {})
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="two processes need two cores")
+def test_two_ranks_hold_the_same_averages_of_parameters():
+    """With SAM and two batches a step, every kind: parameters to the bit; statistics are of each rank's own share."""
+    (first, model), (second, other) = on_two(averaged)
+    assert len(first) == 5
+    for name, tensors in first.items():
+        for key, value in tensors.items():
+            same = torch.equal(value, second[name][key])
+            assert same != ("running" in key), (name, key)
+            assert not torch.equal(value, model[key]), (name, key)
+    assert torch.equal(model["0.weight"], other["0.weight"])

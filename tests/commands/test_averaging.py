@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import signal
 
+import numpy as np
 import pytest
 import torch
 
+from averages import clock
 from compare import assert_same, different, load, table
 from processes import at, send
+from recipelab.averaging.ema import Ema
+from recipelab.averaging.last_k import LastK
+from recipelab.averaging.swa import Swa
 from recipelab.commands.train import train
 from recipelab.core.errors import Interrupted, UserError
 from recipelab.loop.load_run import load_run
@@ -25,6 +30,15 @@ EVERY_KIND = (
     "averaging.recompute_batches=3",
     *("augment=baseline", "scheduler=constant", "optimizer.lr=0.5"),
 )
+KINDS = {
+    "ema_0.5": Ema(decay=0.5),
+    "ema_0.9": Ema(decay=0.9),
+    "ema_half_life_1ep": Ema(half_life="1ep"),
+    "swa": Swa(start="50%", every="2st"),
+    "last_2": LastK(k=2),
+    "late": Ema(decay=0.9, debias=True, interval=2, start="1ep"),
+    "warm": Ema(warmup="timm"),
+}
 VIEWS = ["raw", "ema_0.5", "ema_0.9", "ema_half_life_1ep", "swa", "last_2", "late", "warm"]
 
 
@@ -90,6 +104,25 @@ def test_the_last_checkpoint_holds_what_was_evaluated(whole):
     for view in VIEWS:
         assert row[f"val_{view}_nll"] == whole.result["val"]["last"][view]["nll"]
         assert different(dict(whole.model("last", view).state_dict()), dict(whole.weights("last")[0][view])) == []
+
+
+def test_the_ledger_of_the_test_split_has_what_the_lockbox_measured(whole):
+    ledger, steps = whole.ledger("test"), whole.weights("best")[1]
+    assert ledger.head.sha256 == whole.record.split_digests()["test"]
+    assert set(ledger.views) == {f"{view}@{name}" for view in VIEWS for name in ("last", "best")}
+    for view in VIEWS:
+        for name in ("last", "best"):
+            (correct,) = ledger.correct(f"{view}@{name}")
+            assert correct.mean() == pytest.approx(whole.result["test"][name][view]["accuracy"], abs=1e-12)
+        assert ledger.steps(f"{view}@best").tolist() == [steps[view]]
+        assert ledger.steps(f"{view}@last").tolist() == [18]
+
+
+def test_without_a_lockbox_there_is_no_ledger_of_the_test_split(train_tiny):
+    for words in (("lockbox=closed",), ("ledger=none",)):
+        run = train_tiny("trainer.epochs=1", *words)
+        with pytest.raises(UserError, match="kept no ledger"):
+            run.ledger("test")
 
 
 def test_batch_statistics_are_recomputed_of_each_average(whole):
@@ -167,3 +200,61 @@ def test_less_than_a_step_is_refused_before_anything_is_written(train_tiny, tmp_
     with pytest.raises(UserError, match=r"averaging.half_life=1% is less than a step"):
         train_tiny("averaging=ema", "averaging.half_life=1%")
     assert not (tmp_path / "outputs").exists()
+
+
+class Follower:
+    """A hook that keeps the raw weights after each step."""
+
+    def __init__(self):
+        self.seen = []
+
+    def after_step(self, progress):
+        self.seen.append({k: v.clone() for k, v in progress.weights("raw").items() if v.is_floating_point()})
+
+
+def plainly(kind, initial, seen):
+    """The average of what a hook saw, one tensor and one step at a time."""
+    rows = []
+    for weights in np.atleast_2d(kind.weights(clock(len(seen), 6))).astype(np.float32):
+        row = {key: initial[key].clone() for key in seen[0]}
+        for found, weight in zip(seen, weights, strict=True):
+            if weight:
+                row = {key: torch.lerp(row[key], value, float(weight)) for key, value in found.items()}
+        rows += [row] if weights.any() else []
+    return {key: sum(row[key] for row in rows) / len(rows) if len(rows) > 1 else rows[0][key] for key in seen[0]}
+
+
+FOLLOWED = {
+    "plain": (),
+    "sam": ("sam=sam",),
+    "accumulated": ("trainer.accumulate=2", "trainer.batch_size=16"),
+    "two processes": ("trainer.devices=2", "trainer.accelerator=cpu", "trainer.batch_size=16"),
+    "two processes, sam, accumulated": (
+        *("trainer.devices=2", "trainer.accelerator=cpu", "sam=sam"),
+        *("trainer.accumulate=2", "trainer.batch_size=8"),
+    ),
+    "compiled": ("trainer.compile=true",),
+}
+
+
+@pytest.mark.parametrize(
+    "how", [pytest.param(how, marks=pytest.mark.slow) if how == "compiled" else how for how in FOLLOWED]
+)
+@pytest.mark.parametrize("buffers", ["average", "copy"])
+def test_every_kind_is_the_lerp_of_the_weights_that_were_trained(tiny, how, buffers):
+    """Whatever trains them, all kinds, bit by bit."""
+    hook = Follower()
+    kinds = [word for word in EVERY_KIND if not word.startswith(("averaging.buffers", "averaging.recompute"))]
+    words = (*kinds, f"averaging.buffers={buffers}", *FOLLOWED[how])
+    run = train(*tiny(*words), config_dir=str(USER_TREE), quiet=True, hooks=[hook])
+    views, raw, initial = load(run.path)["views"], hook.seen[-1], run.record.averages.load(0)["model"]
+    assert len(hook.seen) == 18
+    assert set(views) == set(KINDS)
+    assert run.record.environment()["execution"]["compile"] is (how == "compiled")
+    for name, kind in KINDS.items():
+        expected = plainly(kind, initial, hook.seen)
+        for key, value in views[name].items():
+            if value.is_floating_point():
+                copied = "running" in key and buffers == "copy"
+                assert torch.equal(value, raw[key] if copied else expected[key]), (name, key)
+        assert not torch.equal(views[name]["5.bias"], raw["5.bias"]), name

@@ -119,6 +119,10 @@ def test_the_ledger_is_that_of_one_process(smooth_pair):
         assert two.margin(view) == pytest.approx(one.margin(view), rel=0.01, abs=0.01)
         assert one.margin(view).std() > 0.1
         assert (two.correct(view) == one.correct(view)).all()
+    two, one = (run.ledger("test") for run in smooth_pair)
+    assert two.head == one.head
+    for view in one.views:
+        assert two.margin(view) == pytest.approx(one.margin(view), rel=0.01, abs=0.01)
 
 
 def test_the_effective_batch_is_said(smooth_pair):

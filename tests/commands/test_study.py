@@ -109,6 +109,11 @@ def test_its_files_say_what_it_found(folder: Path):
         "multistep, slow", "multistep, fast", "constant, slow", "constant, fast",
     ]  # fmt: skip
     assert all(arm["verdict"]["word"] == "unproven" for arm in summary["arms"][1:])  # one seed
+    for arm in summary["arms"][1:]:  # the ledgers of the test split tell the same difference
+        over = arm["over_examples"]
+        assert (over["seeds"], over["low"], len(over["p_mcnemar"])) == (1, None, 1)
+        assert over["mean"] == pytest.approx(arm["verdict"]["difference"]["mean"], abs=1e-9)
+        assert (over["only_arm"] - over["only_other"]) / over["examples"] == pytest.approx(over["mean"], abs=1e-9)
     assert [(claim["found"], claim["n"]) for claim in summary["claims"]] == [("unproven", 1), ("unproven", 0)]
     assert "no record has test acuracy" in summary["claims"][1]["says"]
     for run in summary["runs"]:

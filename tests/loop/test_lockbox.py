@@ -19,7 +19,7 @@ def measured():
     """What was measured, and a `measure` that gives (weights, split) back and remembers."""
     seen = []
 
-    def measure(model, split):
+    def measure(model, split, view, step):
         seen.append((model, split))
         return {"of": f"{model} on {split}"}
 
@@ -65,7 +65,7 @@ def test_without_a_best_there_is_the_last(measured):
 
 def test_a_stop_on_the_way_gives_nothing():
     answers = iter([{"accuracy": 1.0}] * 5 + [None])
-    found = open_lockbox(WEIGHTS, steps(9, 5), lambda w: w, lambda m, s: next(answers), ["val", "test"])
+    found = open_lockbox(WEIGHTS, steps(9, 5), lambda w: w, lambda *_: next(answers), ["val", "test"])
     assert found is None
 
 

@@ -53,6 +53,7 @@ def test_a_row(tmp_path):
         "metric": "accuracy",
         "val": 0.95,
         "test": 0.9,
+        "protocol": None,
         "opened": None,
         "seconds": 12.5,
         "recipe_hash": "abc",

@@ -104,3 +104,16 @@ def test_a_spread_of_nothing_is_no_proof():
     other = np.array([341, 339]) / 359
     found = paired.compare(other - 1 / 359, other)
     assert (found.p, found.difference.n) == (None, 2)
+
+
+def test_holms_levels_are_what_its_adjusted_values_amount_to():
+    """Rejecting adjusted values at alpha is rejecting raw ones, in order, while each is below its own level."""
+    values = [0.02, None, 0.001, 0.04, 0.013]
+    levels = paired.holm_levels(values, 0.05)
+    assert levels == pytest.approx([0.05 / 3, 0.05 / 5, 0.05 / 5, 0.05 / 2, 0.05 / 4])
+    rejected = [p is not None and p <= 0.05 for p in paired.holm(values)]
+    in_order, going = [False] * 5, True
+    for p, i in sorted((p, i) for i, p in enumerate(values) if p is not None):
+        going = going and p <= levels[i]
+        in_order[i] = going
+    assert rejected == in_order

@@ -7,9 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from recipelab.studies import findings as module
 from recipelab.studies.definition import Study
-from recipelab.studies.findings import Measured, findings
+from recipelab.studies.findings import findings
+from recipelab.studies.measure import Measured, Readings
 
 VALUES = {
     "accuracy": {"a": [0.90, 0.91, 0.905], "b": [0.80, 0.812, 0.803]},
@@ -20,22 +20,23 @@ VALUES = {
 @pytest.mark.parametrize("metric", ["accuracy", "nll"])
 @pytest.mark.parametrize("by", [0.0, 0.05])
 def test_a_claim_is_judged_by_its_own_metric(metric: str, by: float, monkeypatch: pytest.MonkeyPatch):
-    def measure(folder: Path, plan: object, name: str, split: str) -> tuple[list[Measured], list[str]]:
+    def measured(self: Readings, name: str, split: str) -> tuple[list[Measured], list[str]]:
         made = [
-            Measured(arm, seed, value, 1.0, folder, "raw", "best", {}, "here", "val")
+            Measured(arm, seed, value, 1.0, Path(), "raw", "best", {}, "here", "val")
             for arm, values in VALUES[name].items()
             for seed, value in enumerate(values)
         ]
         return made, []
 
-    monkeypatch.setattr(module, "measure", measure)
+    monkeypatch.setattr(Readings, "measured", measured)
     claims = [
         {"arm": "a", "than": "b", "metric": metric, "by": by},
         {"arm": "b", "than": "a", "metric": metric, "by": by},
         {"arm": "b", "than": "a", "metric": metric, "by": by, "verdict": "worse"},
     ]
     study = Study(arms={"a": [], "b": []}, seeds=[0, 1, 2], claims=claims)
-    plan = SimpleNamespace(asked=[SimpleNamespace(arm=SimpleNamespace(name=name)) for name in "ab"])
+    asked = [SimpleNamespace(arm=SimpleNamespace(name=name), seed=seed) for name in "ab" for seed in study.seeds]
+    plan = SimpleNamespace(asked=asked, trajectories=[])
     found = findings(
         study, plan, Path(), metric="accuracy", higher=lambda name: name != "nll", baselines={"a": "b", "b": "b"}
     )

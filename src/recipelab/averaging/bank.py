@@ -52,10 +52,9 @@ class Bank:
             self.places[name] = sorted(places, key=lambda place: int(order[place]))
         self.rows = self.packing.new(len(order))
         self.flat = self.packing.new(1)[0]
-        self.packed = self.packing.pieces(self.flat)
         table = np.ascontiguousarray(weights[order].T)[:, :, None]
         self.weights = torch.from_numpy(table).to(self.flat.device, self.flat.dtype)
-        self._moves: dict[bytes, list[tuple[slice, Tensor]]] = {}
+        self._moves: dict[bytes, list[tuple[Tensor, Tensor]]] = {}
 
     @torch.no_grad()
     def update(self) -> None:
@@ -64,12 +63,12 @@ class Bank:
         pattern = self.active[step].tobytes()
         moves = self._moves.get(pattern)
         if moves is None:
-            moves = self._moves[pattern] = [(run, self.rows[run]) for run in _runs(self.active[step])]
+            runs = _runs(self.active[step])
+            moves = self._moves[pattern] = [(self.rows[run], self.weights[:, run]) for run in runs]
         if moves:
-            torch._foreach_copy_(self.packed, self.packing.sources())
-            weights = self.weights[step]
-            for run, rows in moves:
-                rows.lerp_(self.flat, weights[run])
+            self.packing.pack(self.flat)
+            for rows, weights in moves:
+                rows.lerp_(self.flat, weights[step])
         self.step = step + 1
 
     @torch.no_grad()
@@ -86,7 +85,7 @@ class Bank:
 
     def tensors(self, name: str) -> dict[str, Tensor]:
         """The averaged tensors of a view by name; whatever else a model has is the model's own."""
-        return self.packing.named(self.average(name))
+        return self.packing.named(self.packing.pieces(self.average(name)))
 
     def epoch_mean(self) -> dict[str, Tensor]:
         """The mean of the weights since the epoch's start: parameters and float buffers, new tensors on the CPU.
@@ -117,16 +116,29 @@ class Bank:
         return found
 
     def state(self) -> dict[str, Any]:
-        """What going on needs, on the CPU: every row under its name, hidden ones too, and the updates so far."""
-        rows = self.rows.cpu().clone()
+        """What going on needs, on the CPU: every row under its name, hidden ones too, and the updates so far.
+
+        A row lies in the order of the tensors' indices: a model of another memory format can go on with it.
+        """
+        found = self.rows.cpu()
+        rows = torch.empty_like(found)
+        for mine, kept in zip(found, rows, strict=True):
+            torch._foreach_copy_(self.packing.plain_pieces(kept), self.packing.pieces(mine))
         return {"step": self.step, "rows": {name: [rows[i] for i in places] for name, places in self.places.items()}}
+
+    def stored(self, name: str, state: Mapping[str, Any]) -> dict[str, Tensor]:
+        """`tensors` on the CPU; of an average that is one row, views of that of `state`, made just now."""
+        rows = state["rows"][name]
+        if len(rows) > 1:
+            return {key: value.cpu() for key, value in self.tensors(name).items()}
+        return self.packing.named(self.packing.plain_pieces(rows[0]))
 
     @torch.no_grad()
     def load_state(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
         for name, places in self.places.items():
             for place, row in zip(places, state["rows"][name], strict=True):
-                self.rows[place].copy_(row)
+                torch._foreach_copy_(self.packing.pieces(self.rows[place]), self.packing.plain_pieces(row))
         self.step = state["step"]
 
 

@@ -3,11 +3,15 @@
 All float parameters, each once, and, when asked for, running statistics: buffers named running_mean or running_var, as
 normalisation layers call them. No other buffer: the mean of two masks of -inf is NaN, and the vectors that spectral
 normalisation iterates belong to one weight (averaged, they have blown up evaluations elsewhere). Those are copied.
+
+Each tensor lies in the flat one as it does in the model's memory (channels-last weights channels last), so that taking
+all of them is copying stretches of memory: of ResNet-20's 97 tensors in 35 us instead of 140. Should a layout change
+later, the copy is as right, and slower. What is written to files lies in the order of the tensors' own indices.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -34,11 +38,14 @@ class Packing:
         self.keys = list(self.homes)
         self.complex = any(home[name].is_complex() for home, name in owned.values())
         self.shapes = [source.shape for source in self.sources()]
+        self.strides = [torch.empty_like(source, device="meta").stride() for source in self.sources()]  # always dense
         sizes = [shape.numel() for shape in self.shapes]
         self.size = sum(sizes)
         self.parameters = sum(n for key, n in zip(self.keys, sizes, strict=True) if key in parameters)
         dtypes = [source.dtype for source in self.sources()]
         self.dtype = torch.float64 if torch.float64 in dtypes else torch.float32
+        self._addresses: list[int] = []
+        self._lines: list[Tensor] | None = None
 
     def sources(self) -> list[Tensor]:
         """The model's own tensors now: a module may have put a new one in a buffer's or parameter's place."""
@@ -47,18 +54,43 @@ class Packing:
 
     def new(self, rows: int) -> Tensor:
         """(rows, size): so many copies of the present weights."""
-        flat = torch.cat([t.detach().to(self.dtype).flatten() for t in self.sources()])
+        flat = torch.empty(self.size, dtype=self.dtype, device=self.sources()[0].device)
+        self.pack(flat)
         return flat.repeat(rows, 1)
 
-    def pieces(self, flat: Tensor) -> list[Tensor]:
-        """Views of a (size,) tensor, each with the shape of its source."""
-        parts = flat.split([shape.numel() for shape in self.shapes])
-        return [part.view(shape) for part, shape in zip(parts, self.shapes, strict=True)]
+    def pack(self, flat: Tensor) -> None:
+        """Copy the model's tensors, as they are now, into `flat` (size,)."""
+        sources = self.sources()
+        addresses = [source.data_ptr() for source in sources]
+        if addresses != self._addresses:  # the first time, and where a tensor was given other memory (`.data = ...`)
+            self._addresses, self._lines = addresses, self._as_lines(sources)
+        if self._lines is not None:
+            torch.cat(self._lines, out=flat)
+        else:
+            torch._foreach_copy_(self.pieces(flat), [source.detach() for source in sources])
 
-    def named(self, flat: Tensor) -> dict[str, Tensor]:
-        """The pieces of a (size,) tensor by name, under every name that they have."""
-        pieces = dict(zip(self.keys, self.pieces(flat), strict=True))
-        return {key: pieces[first] for key, first in self.aliases.items()}
+    def _as_lines(self, sources: Sequence[Tensor]) -> list[Tensor] | None:
+        """The same memory as one dimension each; None where one does not lie as its piece does."""
+        if any(source.stride() != stride for source, stride in zip(sources, self.strides, strict=True)):
+            return None
+        return [source.detach().as_strided((source.numel(),), (1,)) for source in sources]
+
+    def pieces(self, flat: Tensor) -> list[Tensor]:
+        """Views of a (size,) tensor, each with the shape and layout of its source."""
+        parts = zip(self._parts(flat), self.shapes, self.strides, strict=True)
+        return [part.as_strided(shape, stride) for part, shape, stride in parts]
+
+    def plain_pieces(self, flat: Tensor) -> list[Tensor]:
+        """Contiguous views of a (size,) tensor that lies in the order of files."""
+        return [part.view(shape) for part, shape in zip(self._parts(flat), self.shapes, strict=True)]
+
+    def _parts(self, flat: Tensor) -> list[Tensor]:
+        return list(flat.split([shape.numel() for shape in self.shapes]))
+
+    def named(self, pieces: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Pieces by name, under every name that they have."""
+        found = dict(zip(self.keys, pieces, strict=True))
+        return {key: found[first] for key, first in self.aliases.items()}
 
 
 def _owned(model: nn.Module, kind: str, tensors: Mapping[str, Tensor]) -> dict[str, tuple[dict[str, Tensor], str]]:

@@ -22,13 +22,16 @@ def perform(task: Task) -> int:
     Its folder is locked meanwhile, so two studies over one folder never train the same recipe at once.
     """
     folder = Path(task.folder)
-    folder.mkdir(parents=True, exist_ok=True)
     lock = Lock(folder)
     try:
+        folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     except UserError as error:
         print(error, file=sys.stderr)
         return BUSY
+    except OSError as error:
+        print(f"error: {folder} could not be written to: {error.strerror}", file=sys.stderr)
+        return FAILED
     try:
         _train(task, folder)
         return DONE

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from rich.box import SIMPLE_HEAD
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from recipelab.core.errors import UserError
-from recipelab.records import results
 from recipelab.records.listing import list_records
 
 PIPED_WIDTH = 1000  # columns when nobody looks: nothing is cut off
+MOST_FRAMED = 1000  # rows; laying out 10,000 takes ten seconds, and nobody looks at them in a frame
 _STYLE = {"finished": "green", "running": "cyan", "interrupted": "yellow", "failed": "red", "unreadable": "red"}
 COLUMNS = ("record", "status", "created", "data", "model", "seed", "epochs", "val", "test", "seconds")
 RIGHT = ("seed", "epochs", "val", "test", "seconds")
@@ -25,7 +26,7 @@ IN_NAME = ("created", "data", "model", "seed")  # a record's own name says them,
 def runs(folder: str) -> None:
     """Print the records at or below `folder`, the oldest first. Raises UserError when there is no such folder.
 
-    In a pipe: no frame, no colours, no cut, one line a record.
+    In a pipe, and of more than 1,000: no frame, no colours, no cut, one line a record.
     """
     root = Path(folder)
     if not root.is_dir():
@@ -38,12 +39,14 @@ def runs(folder: str) -> None:
         print(f"no records below {folder}; to make one: recipelab train output={folder}")
         return
     console = Console()
-    if not console.is_terminal:
+    if console.is_terminal and len(rows) <= MOST_FRAMED:
+        table = _table(rows, root, COLUMNS)
+        if console.measure(table, options=console.options.update(width=PIPED_WIDTH)).maximum > console.width:
+            table = _table(rows, root, [name for name in COLUMNS if name not in IN_NAME])
+        console.print(table)
+    else:
         console = Console(width=PIPED_WIDTH)
-    table = _table(rows, root, COLUMNS, framed=console.is_terminal)
-    if console.measure(table, options=console.options.update(width=PIPED_WIDTH)).maximum > console.width:
-        table = _table(rows, root, [name for name in COLUMNS if name not in IN_NAME], framed=console.is_terminal)
-    console.print(table)
+        print("\n".join(_lines(rows, root)))
     for row in rows:
         if row["status"] in ("failed", "unreadable") and row["reason"]:
             console.print(_text(f"{_name(row, root)}: {str(row['reason']).splitlines()[0]}"))
@@ -53,13 +56,36 @@ def runs(folder: str) -> None:
         console.print("* data.protocol=test_as_val: the test split was the validation split; selection saw it")
 
 
-def _table(rows: Sequence[Mapping[str, Any]], root: Path, columns: Sequence[str], *, framed: bool) -> Table:
-    table = Table(box=SIMPLE_HEAD if framed else None, pad_edge=framed)
-    percent = all(row["metric"] == "accuracy" for row in rows)  # else every cell names what it is
+def _percent(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether all are accuracies; else every cell names what it is."""
+    return all(row["metric"] == "accuracy" for row in rows)
+
+
+def _heading(name: str, percent: bool) -> str:
+    return f"{name} %" if percent and name in ("val", "test") else name
+
+
+def _lines(rows: Sequence[Mapping[str, Any]], root: Path) -> Iterator[str]:
+    """Aligned columns, two spaces apart."""
+    percent = _percent(rows)
+    cells = [{name: _heading(name, percent) for name in COLUMNS}]
+    cells += [{name: _plain(cell) for name, cell in _cells(row, root, percent).items()} for row in rows]
+    wide = {name: max(cell_len(row[name]) for row in cells) for name in COLUMNS}
+    for row in cells:
+        yield "  ".join(_padded(row[name], wide[name], name in RIGHT) for name in COLUMNS).rstrip()
+
+
+def _padded(cell: str, width: int, right: bool) -> str:
+    room = " " * (width - cell_len(cell))
+    return room + cell if right else cell + room
+
+
+def _table(rows: Sequence[Mapping[str, Any]], root: Path, columns: Sequence[str]) -> Table:
+    table = Table(box=SIMPLE_HEAD)
+    percent = _percent(rows)
     for name in columns:
-        fold = framed and name == "record"
-        heading = f"{name} %" if percent and name in ("val", "test") else name
-        table.add_column(heading, justify="right" if name in RIGHT else "left", overflow="fold", no_wrap=not fold)
+        justify: Literal["left", "right"] = "right" if name in RIGHT else "left"
+        table.add_column(_heading(name, percent), justify=justify, overflow="fold", no_wrap=name != "record")
     for row in rows:
         cells = _cells(row, root, percent)
         style = _STYLE.get(cells["status"], "")
@@ -104,11 +130,13 @@ def _value(metric: str, value: object, percent: bool) -> str:
 
 
 def _saw_test(row: Mapping[str, Any]) -> bool:
-    if row["status"] == "unreadable":
-        return False
-    return results.read(Path(row["path"])).get("protocol") == "test_as_val"
+    return bool(row["protocol"] == "test_as_val")
 
 
 def _text(value: str, style: str = "") -> Text:
     """A cell as it is: no markup is read in it, and nothing in it moves a terminal's cursor."""
-    return Text("".join(c if c.isprintable() else "?" for c in value), style=style)
+    return Text(_plain(value), style=style)
+
+
+def _plain(value: str) -> str:
+    return value if value.isprintable() else "".join(c if c.isprintable() else "?" for c in value)

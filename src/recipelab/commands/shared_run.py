@@ -7,6 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from torch import nn
+
 from recipelab.commands.assemble import Parts
 from recipelab.commands.job import Job
 from recipelab.commands.task import lower_is_better
@@ -17,7 +19,8 @@ from recipelab.loop.fit import Training, Writer
 from recipelab.loop.lockbox import open_lockbox
 from recipelab.loop.state import State
 from recipelab.metrics.catalogue import TIE_BREAKER
-from recipelab.records.ledger import VALIDATION, Head
+from recipelab.metrics.per_sample import PerSample
+from recipelab.records.ledger import TEST, VALIDATION, Head, Values, at_checkpoint
 from recipelab.records.record import Record
 
 CHECKPOINTS: tuple[str, ...] = ("last", "best")
@@ -87,9 +90,45 @@ def to_the_end(parts: Parts, run: Callable[[], bool]) -> bool:
 
 
 def lockbox(job: Job, parts: Parts, record: Record) -> dict[str, Any] | None:
-    """Last and best, every view, on every split that may be opened; None when stopped on the way."""
+    """Last and best, every view, on every split that may be opened; None when stopped on the way.
+
+    The first rank keeps what became of the single test samples, where the run keeps a ledger.
+    """
     kept = {name: kept_views(record, name) for name in CHECKPOINTS if name in record.checkpoints()}
     weights = {name: views for name, (views, _) in kept.items()}
     steps = {name: step for name, (_, step) in kept.items()}
     splits = ["train", "val", *(["test"] if job.recipe.run.lockbox == "end" else [])]
-    return open_lockbox(weights, steps, parts.views.load_state, parts.measure, splits)
+    keeper = _TestSamples(job, parts) if TEST in splits and job.recipe.run.ledger != "none" else None
+
+    def measure(model: nn.Module, split: str, view: str, step: int) -> dict[str, Any] | None:
+        if keeper is None or split != TEST:
+            return parts.measure(model, split)
+        return keeper.measure(model, view, step)
+
+    found = open_lockbox(weights, steps, parts.views.load_state, measure, splits)
+    if found is not None and keeper is not None and parts.device.ranks.rank == 0:
+        record.ledger(TEST).write(*keeper.ledger(steps))
+    return found
+
+
+class _TestSamples:
+    """Measures the test split, and keeps what became of its single samples."""
+
+    def __init__(self, job: Job, parts: Parts) -> None:
+        self.kind, self.parts = job.recipe.run.ledger, parts
+        self.samples, self.sha256 = len(job.pools[TEST]), job.digests[TEST]
+        self.kept: dict[tuple[str, int], Mapping[str, Any]] = {}  # (view, step) -> quantity -> (N,)
+
+    def measure(self, model: nn.Module, view: str, step: int) -> dict[str, Any] | None:
+        device = self.parts.device
+        one = PerSample(self.kind, [view], self.samples, device.torch_device, device.ranks.sum)
+        metrics = self.parts.measure(model, TEST, keep=one.of(view))
+        if metrics is not None:
+            self.kept[view, step] = one.read()[view]
+        return metrics
+
+    def ledger(self, steps: Mapping[str, Mapping[str, int]]) -> tuple[Head, list[tuple[int, Values]]]:
+        """A row for each view of each checkpoint, in the order of their steps."""
+        rows = [(step, at_checkpoint(v, name), v) for name, views in steps.items() for v, step in views.items()]
+        head = Head(self.kind, TEST, self.samples, self.sha256, [name for _, name, _ in rows])
+        return head, [(step, {name: self.kept[view, step]}) for step, name, view in sorted(rows)]

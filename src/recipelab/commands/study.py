@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -99,7 +100,8 @@ def run_study(
     metric = _metric(definition, plan, order.config_dir)
     first = plan.asked[0].recipe
     lower_is_better(first, metric)  # refused now where it cannot be told
-    _open(folder, definition, words, planner.pinned, log)
+    with _written_to(folder, UserError):
+        _open(folder, definition, words, planner.pinned, log)
     outcome = _execute(folder, plan, order, log, again)
     found = findings(
         definition,
@@ -110,7 +112,8 @@ def run_study(
         baselines=baselines_of(definition, arms),
         mixed=order.mixed,
     )
-    _show(found, definition, folder, log)
+    with _written_to(folder, RunError):
+        _show(found, definition, folder, log)
     if outcome.failed:
         count = len(outcome.failed)
         reasons = "".join(f"\n  {reason.splitlines()[0]}" for reason in dict.fromkeys(outcome.failed.values()))
@@ -148,10 +151,23 @@ def _open(folder: Path, definition: Study, words: Sequence[str], pinned: dict[st
     """The study's folder, with what it is and how it is executed."""
     if not folder.is_dir():
         new_folder(folder.parent, folder.name)
+    (folder / "logs").mkdir(exist_ok=True)
     log.attach(folder / "study.log")
     atomic.write_json(folder / STATE, {"schema": 1, "pinned": pinned})
     text = yaml.safe_dump({**_written(definition), "overrides": list(words)}, sort_keys=False, allow_unicode=True)
     atomic.write_text(folder / "study.yaml", text)
+
+
+@contextlib.contextmanager
+def _written_to(folder: Path, kind: type[UserError] | type[RunError]) -> Iterator[None]:
+    """Turn a failure of the disk, or a folder that may not be written to, into an error that says what is safe."""
+    try:
+        yield
+    except OSError as error:
+        raise kind(
+            f"study {folder} could not be written to ({error.strerror}); every training that has finished is kept"
+            "\n  mend that, then the same command goes on"
+        ) from error
 
 
 def _written(definition: Study) -> dict[str, Any]:
@@ -182,7 +198,6 @@ def _print_plan(plan: Plan, arms: Sequence[Arm], definition: Study, log: Log) ->
 def _execute(folder: Path, plan: Plan, order: Order, log: Log, again: Sequence[str]) -> Outcome:
     """Run what is missing; the same plan goes on after any stop."""
     logs = folder / "logs"
-    logs.mkdir(exist_ok=True)
 
     def task(trajectory: Trajectory) -> Task:
         fork = trajectory.fork

@@ -14,9 +14,11 @@ from rich.text import Text
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
 from recipelab.figures.arms import ArmRow, plot_arms
+from recipelab.statistics.examples import OverExamples
 from recipelab.statistics.intervals import Interval
 from recipelab.studies.definition import Study
-from recipelab.studies.findings import Findings, Line
+from recipelab.studies.findings import Findings
+from recipelab.studies.lines import Line
 from recipelab.studies.progress import duration
 
 HEADINGS = (
@@ -28,8 +30,14 @@ HEADINGS = (
     "p (Holm)",
     "p (sign flip)",
     "verdict",
+    "over examples",
     "seeds needed",
     "time",
+)
+
+OVER_EXAMPLES = (
+    "over examples: the difference with its interval over seeds and test examples, and the examples that only the arm"
+    " (+) or only its baseline (-) has right, summed over the seeds; the verdict is that over the seeds."
 )
 
 
@@ -57,12 +65,20 @@ def cells(line: Line, found: Findings) -> list[str]:
     row = [line.arm, f"{one.mean * scale:.{digits}f}", _ends(one, scale, digits), str(one.n)]
     if verdict is None:
         said = "baseline" if found.baselines.get(line.arm) == line.arm else ""
-        return [*row, "", "", "", said, "", _time(line)]
+        return [*row, "", "", "", said, "", "", _time(line)]
     c = verdict.comparison
     change = f"{c.difference.mean * scale:+.{digits}f} {_ends(c.difference, scale, digits)}".strip()
     sign = "" if c.p_sign is None else f"{c.p_sign:.3g} (least {c.p_smallest:.3g})"
     needed = "" if verdict.needed is None or verdict.word in ("better", "worse") else str(verdict.needed)
-    return [*row, change, _p(verdict.p), sign, str(verdict), needed, _time(line)]
+    return [*row, change, _p(verdict.p), sign, str(verdict), _examples(line.examples), needed, _time(line)]
+
+
+def _examples(found: OverExamples | None) -> str:
+    """The two-level interval of the difference in accuracy, and how many examples only one of the two has right."""
+    if found is None:
+        return ""
+    ends = "" if found.low is None or found.high is None else f"[{100 * found.low:.2f}, {100 * found.high:.2f}] "
+    return f"{ends}+{found.only_arm:,}/-{found.only_other:,}"
 
 
 def _against(found: Findings) -> str:
@@ -148,6 +164,8 @@ def write_tables(found: Findings, folder: Path) -> None:
         "",
         f"{found.split} {found.metric}; differences {_against(found)}, paired by seed; * Pareto front.",
     ]
+    if any(line.examples is not None for line in found.lines):
+        lines.append(f"\n{OVER_EXAMPLES}")
     lines += [f"- claim {held.found}: {_escaped(held.says)} (n = {held.n})" for held in found.claims]
     lines += [f"- note: {_escaped(note)}" for note in found.notes]
     atomic.write_text(folder / "table.md", "\n".join(lines) + "\n")

@@ -14,14 +14,14 @@ def open_lockbox(
     checkpoints: Mapping[str, Weights],
     steps: Mapping[str, Mapping[str, int]],
     load: Callable[[Mapping[str, Tensor]], nn.Module],
-    measure: Callable[[nn.Module, str], dict[str, Any] | None],
+    measure: Callable[[nn.Module, str, str, int], dict[str, Any] | None],
     splits: Iterable[str],
 ) -> dict[str, dict[str, dict[str, Any]]] | None:
     """{split: {checkpoint: {view: metrics}}}; None when stopped on the way.
 
     checkpoints: name ("last", "best") -> view -> weights. steps: the step of each; a view's weights at one step are
     measured once.
-    load: puts weights into the twin. measure: metrics of a model on a split.
+    load: puts weights into the twin. measure: metrics of a model on a split; told its view and step.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {split: {} for split in splits}
     measured: dict[tuple[str, int], str] = {}
@@ -32,7 +32,8 @@ def open_lockbox(
             first = measured.setdefault((view, steps[name][view]), name)
             model = load(weights) if first == name else None
             for split, by_checkpoint in found.items():
-                metrics = measure(model, split) if model is not None else by_checkpoint[first][view]
+                step = steps[name][view]
+                metrics = by_checkpoint[first][view] if model is None else measure(model, split, view, step)
                 if metrics is None:
                     return None
                 by_checkpoint[name][view] = metrics

@@ -85,9 +85,7 @@ class Views:
         }
 
     def _stored(self, name: str, bank: Mapping[str, Any], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        rows = bank["rows"][name]
-        flat = rows[0] if len(rows) == 1 else self.bank.average(name).cpu()
-        found = {key: value.to(own[key].dtype) for key, value in self.bank.packing.named(flat).items()}
+        found = {key: value.to(own[key].dtype) for key, value in self.bank.stored(name, bank).items()}
         return {**own, **found, **self._statistics.get(name, (0, {}))[1]}
 
     def load_state(self, weights: Mapping[str, Tensor]) -> nn.Module:

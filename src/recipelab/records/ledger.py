@@ -1,8 +1,9 @@
 """The ledger: what a run made of every single sample, of each view at each evaluation (docs/ledger.md).
 
-One file a split, `ledger_val.bin`: a line of JSON that says what it holds, then a row of fixed size for every view of
-every evaluation, in the order in which they were made. Rows are appended and flushed to the disk: whatever kills the
-run leaves whole rows and perhaps a part of one, which reading leaves out and going on removes.
+One file a split, `ledger_val.bin`, `ledger_test.bin`: a line of JSON that says what it holds, then a row of fixed size
+for every view of every evaluation, in the order in which they were made. Rows are appended and flushed to the disk:
+whatever kills the run leaves whole rows and perhaps a part of one, which reading leaves out and going on removes. That
+of the test split, which is looked at once, is written whole.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from recipelab.core import atomic
 from recipelab.core.errors import UserError, did_you_mean
 
 SCHEMA = 1
-VALIDATION = "val"
+VALIDATION, TEST = "val", "test"
 LONGEST_HEAD = 2**20  # bytes; the names of some thousand views
 MOST_SAMPLES = 2**28  # as many as a row of floats can hold
 # What each kind stores of a sample: bits are packed, the first sample in the highest bit of the first byte.
@@ -33,6 +34,11 @@ FIELDS: dict[str, dict[str, str]] = {
     "error": {"error": "<f4"},
 }
 Values = Mapping[str, Mapping[str, NDArray[Any]]]
+
+
+def at_checkpoint(view: str, checkpoint: str) -> str:
+    """The name in the test split's ledger of a view as it was at a checkpoint (last, best)."""
+    return f"{view}@{checkpoint}"
 
 
 @dataclass(frozen=True)
@@ -145,16 +151,17 @@ class LedgerFile:
     def append(self, step: int, values: Values) -> None:
         """Add an evaluation after `step` steps: view -> quantity -> (N,)."""
         head, _ = self._head()
-        rows = np.zeros(len(values), head.row)
-        rows["step"] = step
-        for row, (view, quantities) in zip(rows, values.items(), strict=True):
-            row["view"] = head.views.index(view)
-            for name, kept in FIELDS[head.kind].items():
-                row[name] = np.packbits(quantities[name]) if kept == "bits" else quantities[name]
+        packed = _packed(head, step, values)
         with self._writing(self.path), open(self.path, "ab") as file:
-            file.write(rows.tobytes())
+            file.write(packed)
             file.flush()
             os.fsync(file.fileno())
+
+    def write(self, head: Head, evaluations: Iterable[tuple[int, Values]]) -> None:
+        """Replace the ledger as a whole: evaluations of (step, view -> quantity -> (N,)), their steps not falling."""
+        content = json.dumps(asdict(head)).encode() + b"\n" + b"".join(_packed(head, *one) for one in evaluations)
+        with self._writing(self.path):
+            atomic.write(self.path, lambda file: file.write(content))
 
     def truncate(self, step: int) -> None:
         """Drop the rows of later steps than `step`, and one that was cut short; a resumed run writes them again."""
@@ -205,3 +212,14 @@ class LedgerFile:
         if head.schema != SCHEMA:
             raise UserError(f"{self.path} has schema {head.schema}; this recipelab reads {SCHEMA}")
         return head, len(line)
+
+
+def _packed(head: Head, step: int, values: Values) -> bytes:
+    """The rows of one evaluation."""
+    rows = np.zeros(len(values), head.row)
+    rows["step"] = step
+    for row, (view, quantities) in zip(rows, values.items(), strict=True):
+        row["view"] = head.views.index(view)
+        for name, kept in FIELDS[head.kind].items():
+            row[name] = np.packbits(quantities[name]) if kept == "bits" else quantities[name]
+    return rows.tobytes()

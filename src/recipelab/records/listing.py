@@ -35,7 +35,8 @@ def list_records(root: Path) -> list[dict[str, Any]]:
     status: running, finished, interrupted (killed runs too), failed, or unreadable, with the `reason`.
     checkpoint, view: what the headline is measured on; metric: which; val, test: its values (accuracies in [0, 1]).
     val_accuracy, test_accuracy: the same for a classification, else None.
-    opened: how often the test split was opened. seconds: of training. What a run has not written (yet) is None.
+    protocol: text. opened: how often the test split was opened. seconds: of training. What a run has not written
+    (yet) is None.
     """
     found = [summary(folder) for folder in find(Path(root))]
     return sorted(found, key=lambda row: (str(row["created"] or ""), row["path"]))
@@ -70,6 +71,7 @@ def summary(folder: Path) -> dict[str, Any]:
         "metric": metric,
         "val": _at(result, "val", checkpoint, view, metric),
         "test": _at(result, "test", checkpoint, view, metric),
+        "protocol": result.get("protocol"),
         "opened": _at(result, "lockbox", "opened"),
         "seconds": result.get("seconds"),
         "recipe_hash": result.get("recipe_hash"),

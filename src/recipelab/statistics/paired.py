@@ -79,16 +79,23 @@ def sign_flip(differences: np.ndarray) -> float:
     differences = np.asarray(differences, dtype=np.float64)
     n, seen = len(differences), abs(differences.sum())
     near = seen - 1e-12 * np.abs(differences).sum()  # sums of other orders round differently
-    if n <= EXACT:
-        sums = np.zeros(1)
-        for value in differences:
-            sums = np.concatenate([sums + value, sums - value])
-        return float(np.mean(np.abs(sums) >= near))
+    if n <= EXACT:  # of every half pattern, how many other halves reach far enough; as many reach as far below zero
+        first, second = _signed_sums(differences[: n // 2]), np.sort(_signed_sums(differences[n // 2 :]))
+        reach = len(first) * len(second) - int(np.searchsorted(second, near - first).sum())
+        return float(min(1.0, 2 * reach / 2**n))
     rng, count = np.random.default_rng(0), 1
     for _ in range(100):
         signs = rng.integers(0, 2, (1000, n)) * 2 - 1
         count += int(np.sum(np.abs(signs @ differences) >= near))
     return count / 100_001
+
+
+def _signed_sums(values: np.ndarray) -> np.ndarray:
+    """(2^n,): the sums of (n,) values under every pattern of signs."""
+    sums = np.zeros(1)
+    for value in values:
+        sums = np.concatenate([sums + value, sums - value])
+    return sums
 
 
 def holm(p_values: Sequence[float | None]) -> list[float | None]:
@@ -105,6 +112,14 @@ def holm(p_values: Sequence[float | None]) -> list[float | None]:
         largest = max(largest, min(1.0, (m - rank) * (p_values[i] or 0.0)))
         adjusted[i] = largest
     return adjusted
+
+
+def holm_levels(p_values: Sequence[float | None], alpha: float) -> list[float]:
+    """The level that Holm's procedure holds each p value against: alpha / (m - rank), alpha / m for None."""
+    m = len(p_values)
+    order = sorted((i for i in range(m) if p_values[i] is not None), key=lambda i: p_values[i] or 0.0)
+    ranks = {i: rank for rank, i in enumerate(order)}
+    return [alpha / (m - ranks.get(i, 0)) for i in range(m)]
 
 
 def equivalence(differences: np.ndarray, margin: float) -> float | None:

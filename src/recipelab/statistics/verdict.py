@@ -9,7 +9,16 @@ from typing import Literal
 import numpy as np
 from scipy import stats
 
-from recipelab.statistics.paired import Comparison, compare, equivalence, holm, seeds_needed, spreads, t_statistic
+from recipelab.statistics.paired import (
+    Comparison,
+    compare,
+    equivalence,
+    holm,
+    holm_levels,
+    seeds_needed,
+    spreads,
+    t_statistic,
+)
 
 Word = Literal["better", "worse", "equivalent", "unproven"]
 
@@ -19,7 +28,8 @@ class Verdict:
     """One arm against the baseline.
 
     p: of the comparison, adjusted (Holm) for the family it stands in. p_equivalent: the same of the equivalence test.
-    needed: pairs with which the effect seen would be proven four times in five, were it the true one.
+    needed: pairs with which the effect seen would be proven four times in five, were it the true one, at the level that
+    Holm's procedure holds it against in its family.
     """
 
     word: Word
@@ -50,17 +60,18 @@ def verdicts(
     alpha = 1 - confidence
     found = {name: compare(values, baseline, confidence) for name, (values, baseline) in pairs.items()}
     adjusted = holm([one.p for one in found.values()])
+    levels = holm_levels([one.p for one in found.values()], alpha)
     within = [equivalence(np.asarray(one) - other, margin) if margin else None for one, other in pairs.values()]
     close = holm(within)
     result = {}
-    for (name, one), p, p_close in zip(found.items(), adjusted, close, strict=True):
+    for (name, one), p, p_close, level in zip(found.items(), adjusted, close, levels, strict=True):
         word: Word = "unproven"
         if p is not None and p <= alpha:
             word = "better" if (one.difference.mean > 0) == higher_is_better else "worse"
         elif p_close is not None and p_close <= alpha:
             word = "equivalent"
         std = one.difference.std
-        needed = seeds_needed(one.difference.mean, std, alpha) if std is not None else None
+        needed = seeds_needed(one.difference.mean, std, level) if std is not None else None
         result[name] = Verdict(word, one, p, p_close, margin, needed)
     return result
 
