@@ -14,6 +14,7 @@ from recipelab.core import atomic
 # Okabe & Ito 2008, Color universal design; yellow left out, as it is faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 INK, MUTED = "#1a1a1a", "#666666"
+STATES = ("#E69F00", "#0072B2")  # of 0 and 1, such as wrong and right; apart in brightness too
 
 
 def colours(names: Iterable[str]) -> list[str]:
