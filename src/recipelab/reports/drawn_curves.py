@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from recipelab.figures import catalogue
-from recipelab.figures.chart import Axis, Chart, Mark, Panel, Points, Rule
+from recipelab.figures.chart import Axis, Chart, Line, Mark, Panel, Points, Rule
 from recipelab.figures.curves import Series, curves_panel
 from recipelab.reports.material import Reading
 from recipelab.reports.numbers import ArmNumbers, Numbers, is_share
@@ -30,6 +31,8 @@ def curves(found: Numbers, wanted: catalogue.Curves) -> Chart | None:
         arms = [arm for arm in found.arms if not wanted.panel or arm.levels.get(wanted.panel) == level]
         lines = _by_level(arms, found, wanted) if wanted.line else _an_arm_each(arms, found)
         panels.append(curves_panel(lines[:MANY], Axis("epoch"), y, level))
+    if limits is None:
+        panels = _alike(panels)
     if wanted.rates:
         panels.append(_rates(found, wanted.panel))
     panels = [panel for panel in panels if panel.marks]
@@ -41,6 +44,18 @@ def curves(found: Numbers, wanted: catalogue.Curves) -> Chart | None:
     if not wanted.line and len(found.arms) > MANY and not wanted.panel:
         caption += f" The first {MANY} of {len(found.arms)} arms."
     return Chart(name, title, panels, caption, columns=min(3, len(panels)))
+
+
+def _alike(panels: Sequence[Panel]) -> list[Panel]:
+    """The same upright axis in all panels, wide enough for every line and band."""
+    lines = [mark for panel in panels for mark in panel.marks if isinstance(mark, Line)]
+    ends = [end for line in lines for end in (line.y, line.low, line.high) if end is not None]
+    if not ends:
+        return list(panels)
+    values = np.concatenate([np.asarray(end, dtype=np.float64) for end in ends])
+    low, high = float(np.nanmin(values)), float(np.nanmax(values))
+    edge = 0.04 * (high - low) or 0.01
+    return [replace(panel, y=replace(panel.y, limits=(low - edge, high + edge))) for panel in panels]
 
 
 def _plain(axis: str | None) -> str:
@@ -73,7 +88,10 @@ def _rates(found: Numbers, axis: str | None) -> Panel:
     firsts: dict[str, Reading] = {}
     for arm in found.arms:
         firsts.setdefault(arm.levels.get(axis or "", arm.name), arm.readings[0])
-    lines = [Series(name, [course(r.run, "lr")], index, step=True) for index, (name, r) in enumerate(firsts.items())]
+    lines = [
+        Series(f"rate: {name}", [course(r.run, "lr")], index, step=True)
+        for index, (name, r) in enumerate(firsts.items())
+    ]
     return curves_panel(lines, Axis("epoch"), Axis("learning rate"), "learning rates")
 
 

@@ -37,7 +37,7 @@ def arms(found: Numbers) -> Chart | None:
     ]
     means = {arm.name: arm.line["mean"] for arm in found.arms}
     dashed = means.get(baselines[0]) if len(baselines) == 1 else None
-    level = 100 * float(found.study.definition.get("confidence", 0.95))
+    level = 100 * found.confidence
     caption = f"Dots: runs, n = {found.seeds} seeds at most. Bars: mean with its {level:g} % interval."
     caption += " Dashed: the baseline's mean." if dashed is not None else " Colours: arms with one baseline."
     return arms_chart(rows, found.axis(), title=found.study.title, baseline=dashed, caption=caption)
@@ -138,7 +138,7 @@ def boxes(found: Numbers, wanted: catalogue.Boxes) -> Chart | None:
         rows, groups, Axis(f"difference in {found.split} {found.metric}{unit}", percent=found.percent)
     )
     panels = [boxes_panel(rows, groups, means, found.axis()), effect]
-    level = 100 * float(found.study.definition.get("confidence", 0.95))
+    level = 100 * found.confidence
     caption = (
         f"Left: boxes of n = {found.seeds} runs, whiskers to 1.5 interquartile ranges, diamonds beyond; dashed: the"
         f" baseline's mean. Right: mean difference to the baseline, paired by seed, with its {level:g} % interval"

@@ -79,6 +79,11 @@ class Numbers:
         """The axis of the study's metric."""
         return Axis(f"{split or self.split} {self.metric}{' (%)' if self.percent else ''}", percent=self.percent)
 
+    @property
+    def confidence(self) -> float:
+        """Of every interval of the study."""
+        return float(self.study.definition.get("confidence", 0.95))
+
     def baseline(self, arm: ArmNumbers) -> str:
         return str(self.study.summary["baselines"].get(arm.name, arm.name))
 
@@ -96,7 +101,13 @@ class Numbers:
         flat = [flatten(arm.readings[0].run.config) for arm in self.arms]
         keys = dict.fromkeys(key for one in flat for key in one)
         left = ("seed", "output", "data_root", "progress", "select_view", "averaging", "ledger", "result_plot")
-        found = {key: [one.get(key) for one in flat] for key in keys if key.split(".")[0] not in left}
+        left_keys = ("trainer.checkpoint_at", "trainer.threads")
+        shared = [key for key in keys if key.endswith("._target_") or all(key in one for one in flat)]
+        found = {
+            key: [one.get(key) for one in flat]
+            for key in shared
+            if key.split(".")[0] not in left and key not in left_keys
+        }
         return {key: values for key, values in found.items() if len({str(value) for value in values}) > 1}
 
 

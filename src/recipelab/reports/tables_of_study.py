@@ -64,7 +64,7 @@ def pivot(found: Numbers, wanted: catalogue.Pivot) -> Table | None:
     more = [f"increase, {splits[-1]} (%)"] if wanted.increase else []
     key = wanted.rows.rpartition(".")[2]
     unit = " (%)" if found.percent else ""
-    caption = f"Mean ± 95 % interval of {found.metric}{unit}, n = {found.seeds}."
+    caption = f"Mean ± {100 * found.confidence:g} % interval of {found.metric}{unit}, n = {found.seeds} seeds at most."
     caption += " Bold: proven better than every other of its column."
     title = f"{', '.join(splits)} {found.metric}{unit} by {key} and {wanted.columns.rpartition('.')[2]}"
     return Table(f"table_{key}", title, (key, *names, *more), tuple(made), caption)
@@ -105,8 +105,7 @@ def _proven_best(column: Mapping[str, Mapping[int, float]], found: Numbers) -> s
         both = [seed for seed in present[best] if seed in seeds]
         if row != best and both:
             pairs[row] = (np.array([present[best][s] for s in both]), np.array([seeds[s] for s in both]))
-    confidence = float(found.study.definition.get("confidence", 0.95))
-    said = verdicts(pairs, higher_is_better=found.higher, confidence=confidence)
+    said = verdicts(pairs, higher_is_better=found.higher, confidence=found.confidence)
     return best if len(said) == len(present) - 1 and all(one.word == "better" for one in said.values()) else None
 
 
@@ -114,7 +113,7 @@ def _cell(seeds: Mapping[int, float], runs: tuple[str, ...], found: Numbers, bes
     if not seeds:
         return Cell("")
     scale = 100 if found.percent else 1
-    one = mean_interval(np.array(list(seeds.values())) * scale)
+    one = mean_interval(np.array(list(seeds.values())) * scale, found.confidence)
     half = "" if one.low is None or one.high is None else f" ± {(one.high - one.low) / 2:.2f}"
     return Cell(
         f"{one.mean:.2f}{half}" if found.percent else f"{one.mean:.4g}{half}", one.mean, "best" if best else "", runs
@@ -141,7 +140,8 @@ def recipes(found: Numbers, wanted: catalogue.Recipes) -> Table | None:
         rows.append((Cell(arm.name), *cells, _mean(arm, found), _minutes(arm)))
     unit = " (%)" if found.percent else ""
     heads = ("arm", *(key.removesuffix("._target_") for key in keys), f"{found.split} {found.metric}{unit}", "minutes")
-    caption = f"Mean with its 95 % interval, n = {found.seeds}. Bold: proven better than the baseline."
+    caption = f"Mean ± {100 * found.confidence:g} % interval, n = {found.seeds} seeds at most."
+    caption += " Bold: proven better than the baseline."
     if not wanted.keys and len(differing) > len(keys):
         caption += f" The first {len(keys)} of {len(differing)} keys that differ."
     return Table("table_recipes", "Recipes and what came of them", heads, tuple(rows), caption)
