@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,12 @@ def colours(names: Iterable[str]) -> list[str]:
     """A colour a view, of `raw` always the first: a view has one colour in every picture of a run."""
     others = cycle(COLOURS[1:])
     return [COLOURS[0] if name == "raw" else next(others) for name in names]
+
+
+def colour_indices(names: Iterable[str]) -> list[int]:
+    """An index of a colour a view, of `raw` always the first: a view has one colour in every chart of a run."""
+    others = count(1)
+    return [0 if name == "raw" else next(others) for name in names]
 
 
 def framed(title: str, x: str, y: str, size: tuple[float, float] = (8, 4.5)) -> tuple[Figure, Any]:

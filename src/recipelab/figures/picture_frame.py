@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure as Canvas
 
 from recipelab.figures.palette import INK, MUTED
 
-TITLE, CAPTION, EDGE = 0.185, 0.135, 0.08  # inches of a line of each, and of what is kept free above
+TITLE, CAPTION, EDGE = 0.185, 0.135, 0.05  # inches of a line of each, and of what is kept free above
 
 
 def heading(canvas: Canvas, title: str, caption: str, size: tuple[float, float]) -> None:
@@ -26,8 +27,8 @@ def heading(canvas: Canvas, title: str, caption: str, size: tuple[float, float])
     height += (len(lines) + empty) * TITLE + EDGE
     canvas.set_size_inches(width, height)
     head = "\n".join([*lines, *[" "] * empty])
-    style = {"ha": "left", "va": "top", "parse_math": False}
-    canvas.suptitle(head, x=0.1 / width, y=1 - EDGE / height, fontweight="bold", fontsize=11, color=INK, **style)
+    style: dict[str, Any] = {"ha": "left", "va": "top", "parse_math": False}
+    canvas.suptitle(head, x=0.1 / width, fontweight="bold", fontsize=11, color=INK, **style)  # the layout finds y
     below = 1 - (EDGE + len(lines) * TITLE + 0.03) / height
     if small:
         canvas.text(0.1 / width, below, "\n".join(small), fontsize=7.5, color=MUTED, linespacing=1.25, **style)

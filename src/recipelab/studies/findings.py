@@ -64,7 +64,10 @@ class Held:
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a study's records come to. missing: arms and seeds without a result. notes: what to know of them."""
+    """All that a study's records come to. missing: arms and seeds without a result. notes: what to know of them.
+
+    levels: arm of a grid -> axis -> level.
+    """
 
     metric: str
     split: str
@@ -76,6 +79,7 @@ class Findings:
     claims: tuple[Held, ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default_factory=tuple)
+    levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def measure(folder: Path, plan: Plan, metric: str, split: str) -> tuple[list[Measured], list[str]]:
@@ -148,6 +152,7 @@ def findings(
         claims=tuple(_claims(study, plan, folder, metric, higher)) if not refused else (),
         missing=tuple(missing),
         notes=tuple(notes),
+        levels={one.arm.name: dict(one.arm.levels) for one in plan.asked if one.arm.levels},
     )
 
 
@@ -290,6 +295,7 @@ def plain(found: Findings, folder: Path) -> dict[str, Any]:
         "split": found.split,
         "higher_is_better": found.higher_is_better,
         "baselines": dict(found.baselines),
+        "levels": {arm: dict(levels) for arm, levels in found.levels.items()},
         "arms": [_plain_line(line) for line in found.lines],
         "runs": [
             {
