@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first target that needs it sets up. `make help` lists the targets.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test slow check fix bench clean
+.PHONY: help demo test slow check fix bench gallery clean
 
 BIN := .venv/bin
 READY := .venv/.installed
@@ -36,6 +36,9 @@ fix: $(READY) ## format, mend what the linter can, and write the generated parts
 
 bench: $(READY) ## measure the speed on this machine
 	@$(BIN)/python benchmarks/all.py
+
+gallery: $(READY) ## run the smallest sizes of all studies and draw docs/gallery
+	@$(BIN)/python docs/gallery.py
 
 clean: ## remove the environment, builds and caches (run records stay)
 	@rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

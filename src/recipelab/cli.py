@@ -21,6 +21,7 @@ EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on othe
 STUDY = "run a study: the fewest trainings that answer its question, and what they prove"
 AVERAGE = "make an average of a finished run's weights, of any decay, from what its record keeps"
 PREDICT = "what trained runs say of image files, as CSV"
+REPORT = "what runs and studies show, as one page, and as Markdown, CSV and pictures beside it"
 LEDGER = "draw what became of every validation sample in a run; compare runs sample by sample"
 
 
@@ -102,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_ledger(commands)
     _add_average(commands)
+    _add_report(commands)
     runs = commands.add_parser("runs", help=RUNS, description=RUNS)
     runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
     runs.set_defaults(command=_runs)
@@ -178,6 +180,14 @@ def _add_average(commands: Any) -> None:
     sub.set_defaults(command=_average)
 
 
+def _add_report(commands: Any) -> None:
+    sub = commands.add_parser("report", help=REPORT, description=REPORT, allow_abbrev=False)
+    sub.add_argument("places", nargs="+", metavar="DIR", help="run records, folders of records, studies' folders")
+    sub.add_argument("--output", metavar="DIR", help="the report's folder (default: report_NAME here)")
+    sub.add_argument("--every-picture", action="store_true", help="write the figures of each of several runs too")
+    sub.set_defaults(command=_report)
+
+
 def _add_choice_of_weights(sub: argparse.ArgumentParser) -> None:
     """What evaluate and predict have in common."""
     sub.add_argument(
@@ -209,7 +219,7 @@ class _RecipeParser(argparse.ArgumentParser):
     """A command; the help of one over a recipe goes on with every group, choice and key."""
 
     def format_help(self) -> str:
-        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger, _study, _average):
+        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger, _study, _average, _report):
             return super().format_help()
         from recipelab.config.describe import keys
 
@@ -345,6 +355,13 @@ def _average(options: argparse.Namespace) -> int:
         return 0
     names = ("decay", "half_life", "window", "last", "split", "name", "config_dir")
     average(*options.overrides, **{name: getattr(options, name) for name in names})
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from recipelab.commands.report import report
+
+    report(*options.places, output=options.output, every_picture=options.every_picture)
     return 0
 
 

@@ -16,7 +16,8 @@ from torchmetrics.classification import MulticlassCohenKappa
 from torchmetrics.functional.classification import multiclass_auroc, multiclass_calibration_error
 
 from recipelab.core.errors import UserError
-from recipelab.metrics.catalogue import LOWER_IS_BETTER, NAMES, check_name, make_metrics, measured
+from recipelab.metrics.catalogue import NAMES, check_name, make_metrics, measured
+from recipelab.metrics.directions import LOWER_IS_BETTER, higher_is_better
 from recipelab.metrics.meters import Metrics
 
 EVERYTHING = ["top1", "top3", "top5", "precision", "recall", "precision_per_class", "recall_per_class", "ece"] + [
@@ -198,3 +199,7 @@ def test_a_name_that_is_none(name: str, task: str, said: str):
 def test_errors_are_better_when_they_are_low():
     assert {"nll", "ece", "mse", "mae"} <= LOWER_IS_BETTER
     assert not {"accuracy", "top5", "f1", "auroc", "r2", "pearson"} & LOWER_IS_BETTER
+    names = [name for task in NAMES.values() for name in task if not name.endswith(("_per_class", "_per_target"))]
+    assert {name: higher_is_better(name) for name in names} == {name: name not in LOWER_IS_BETTER for name in names}
+    assert higher_is_better("top3") is True
+    assert higher_is_better("a_metric_of_the_users") is None

@@ -237,5 +237,6 @@ def _show(found: Findings, definition: Study, folder: Path, log: Log) -> None:
         log(f"missing: {'; '.join(found.missing)}")
     atomic.write_json(folder / "summary.json", plain(found, folder))
     write_tables(found, folder)
-    draw(found, folder, definition.question or folder.name)
+    if found.lines:
+        draw(folder)
     log(f"study: {folder}")

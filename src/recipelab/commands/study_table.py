@@ -13,8 +13,11 @@ from rich.text import Text
 
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
-from recipelab.figures.arms import ArmRow, plot_arms
 from recipelab.statistics.examples import OverExamples
+from recipelab.figures.pictures import write
+from recipelab.reports.drawings import figures_of_study, tables_of
+from recipelab.reports.material import gather
+from recipelab.reports.tables_of_study import markdown
 from recipelab.statistics.intervals import Interval
 from recipelab.studies.definition import Study
 from recipelab.studies.findings import Findings
@@ -120,26 +123,15 @@ def say_claims(found: Findings, say: Callable[[str], None]) -> None:
         say(f"claim {held.found}: {held.says} (n = {held.n}{p})")
 
 
-def draw(found: Findings, folder: Path, title: str) -> None:
-    """arms.png: every arm with its runs; those that are compared with one baseline have one colour."""
-    if not found.lines:
-        return
-    scale = 100.0 if found.metric == "accuracy" else 1.0
-    baselines = list(dict.fromkeys(found.baselines[line.arm] for line in found.lines))
-    rows = [
-        ArmRow(
-            line.arm,
-            [m.value * scale for m in found.measured if m.arm == line.arm],
-            None if line.interval.low is None else line.interval.low * scale,
-            None if line.interval.high is None else line.interval.high * scale,
-            baselines.index(found.baselines[line.arm]),
-        )
-        for line in found.lines
-    ]
-    means = {line.arm: line.interval.mean * scale for line in found.lines}
-    dashed = means.get(baselines[0]) if len(baselines) == 1 else None
-    unit = " (%)" if found.metric == "accuracy" else ""
-    plot_arms(rows, folder / "arms.png", axis=f"{found.split} {found.metric}{unit}", title=title, baseline=dashed)
+def draw(folder: Path) -> None:
+    """arms.png: every arm with its runs; figures/: what else the study shows, and its tables as Markdown."""
+    (study,) = gather([folder]).studies
+    place = folder / "figures"
+    place.mkdir(exist_ok=True)
+    for figure in figures_of_study(study):
+        write(figure, (folder if figure.name == "arms" else place) / f"{figure.name}.png")
+    for table in tables_of(study):
+        atomic.write_text(place / f"{table.name}.md", markdown(table))
 
 
 def write_tables(found: Findings, folder: Path) -> None:

@@ -16,6 +16,7 @@ from recipelab.core.facts import Facts
 from recipelab.core.watch import Watch
 from recipelab.losses import auto
 from recipelab.metrics import catalogue
+from recipelab.metrics.directions import LOWER_IS_BETTER
 from recipelab.metrics.meters import Metrics
 from recipelab.metrics.own import Own
 from recipelab.metrics.running import SCORES
@@ -66,7 +67,7 @@ def _with_watched(recipe: Recipe, metric: str) -> Recipe:
 def lower_is_better(recipe: Recipe, metric: str) -> bool:
     """Which way `metric` selects. Raises UserError for a metric of the user's that does not say."""
     if metric not in recipe.metrics:
-        return metric in catalogue.LOWER_IS_BETTER
+        return metric in LOWER_IS_BETTER
     higher = getattr(recipe.metrics[metric].target, "higher_is_better", None)
     if higher is None:
         raise UserError(

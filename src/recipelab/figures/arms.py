@@ -2,55 +2,49 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from recipelab.figures.palette import COLOURS, framed, save
-
-HIGH = 0.32  # inches a row
+from recipelab.figures.chart import Axis, Chart, Mark, Panel, Points, Rule
 
 
 @dataclass(frozen=True)
 class ArmRow:
-    """name: of the arm. values: one a seed. low, high: ends of the interval of their mean, or None. colour: index."""
+    """name: of the arm. values: one a seed. low, high: ends of the interval of their mean, or None. colour: index.
+
+    texts, runs: what each run's dot says, and the record behind it.
+    """
 
     name: str
     values: Sequence[float]
     low: float | None
     high: float | None
     colour: int = 0
+    texts: Sequence[str] = ()
+    runs: Sequence[str] = ()
 
 
-def plot_arms(rows: Sequence[ArmRow], path: Path, *, axis: str, title: str, baseline: float | None) -> None:
-    """Write a PNG with a row an arm, the first on top. axis: name and unit of the values. baseline: a dashed line."""
-    figure, axes = framed(textwrap.fill(title, 72), axis, "", size=(7.5, 1.3 + HIGH * len(rows)))
-    if baseline is not None:
-        axes.axvline(baseline, color="0.6", linestyle="--", linewidth=1, zorder=0)
+def arms_chart(rows: Sequence[ArmRow], axis: Axis, *, title: str, baseline: float | None, caption: str = "") -> Chart:
+    """A row an arm, the first on top. axis: of the values, its limits found here. baseline: a dashed line."""
+    marks: list[Mark] = [] if baseline is None else [Rule(baseline, "x", "baseline")]
     for place, row in enumerate(rows):
-        colour = COLOURS[row.colour % len(COLOURS)]
         mean = sum(row.values) / len(row.values)
-        if row.low is not None and row.high is not None:
-            axes.plot([row.low, row.high], [place, place], color=colour, linewidth=1.3, solid_capstyle="butt")
-        axes.plot(
-            row.values, [place] * len(row.values), "o", color=colour, markersize=6, markeredgecolor="white", zorder=3
-        )
-        axes.plot(mean, place, "|", color=colour, markersize=13, markeredgewidth=2.5)
-    axes.set_yticks(range(len(rows)), [row.name for row in rows], parse_math=False)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(*_limits(rows))
-    axes.grid(visible=False, axis="y")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(axis="y", length=0)
-    save(figure, path)
+        known = row.low is not None and row.high is not None
+        ends = {"low": [row.low], "high": [row.high]} if known else {}
+        said = [f"{row.name}\nmean of {len(row.values)}"]
+        marks.append(Points([mean], [place], shape="tick", colour=row.colour, along="x", texts=said, **ends))  # type: ignore[arg-type]
+        at = [float(place)] * len(row.values)
+        marks.append(Points(row.values, at, colour=row.colour, along="x", texts=row.texts, runs=row.runs))
+    x = Axis(axis.label, percent=axis.percent, limits=limits_of(rows))
+    y = Axis("", categories=[row.name for row in rows], reverse=True)
+    return Chart("arms", title, [Panel(x, y, marks)], caption, legend=False)
 
 
-def _limits(rows: Sequence[ArmRow]) -> tuple[float, float]:
+def limits_of(rows: Sequence[ArmRow]) -> tuple[float, float]:
     """Room for every run, and for intervals up to half as far again: one of two runs may be endless."""
     runs = [value for row in rows for value in row.values]
     ends = [end for row in rows for end in (row.low, row.high) if end is not None] or runs
-    spread = (max(runs) - min(runs)) or 1.0
+    spread = (max(runs) - min(runs)) or abs(max(runs)) * 0.02 or 1.0
     low = max(min([*runs, *ends]), min(runs) - 0.5 * spread)
     high = min(max([*runs, *ends]), max(runs) + 0.5 * spread)
     return low - 0.04 * spread, high + 0.04 * spread

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Numbers = Sequence[float] | NDArray[np.floating] | NDArray[np.integer]
-Shape = Literal["circle", "cross", "diamond", "square"]
+Shape = Literal["circle", "cross", "diamond", "square", "tick"]
 Dash = Literal["solid", "dashed", "dotted"]
 
 
@@ -51,7 +51,8 @@ class Line:
 class Points:
     """Dots at (x, y), with an interval from low to high along one axis where they are given.
 
-    texts: what a dot says when it is pointed at. runs: the record behind each dot, for the link.
+    texts: what a dot says when it is pointed at. runs: the record behind each dot, for the link. shape: a tick is a
+    short line across `along`, as of a mean. Marks without a place stand in the legend alone.
     """
 
     x: Numbers
@@ -102,8 +103,8 @@ class Rule:
 class Heat:
     """A matrix of coloured cells, row 0 at the top; the axes' categories name rows (y) and columns (x).
 
-    texts: what is written in each cell; none where empty. log: colours by the logarithm. states: for a matrix of 0 and
-    1 (NaN: not known), what they mean: two colours and no scale.
+    texts: what is written in each cell; none where empty. log: colours by the logarithm; root: by the square root.
+    states: for a matrix of 0 and 1 (NaN: not known), what they mean: two colours and no scale.
     """
 
     values: NDArray[np.floating]
@@ -111,6 +112,7 @@ class Heat:
     label: str = ""
     log: bool = False
     states: tuple[str, str] | None = None
+    root: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,19 @@ from recipelab.core import atomic
 # Okabe & Ito 2008, Color universal design; yellow left out, as it is faint on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000")
 INK, MUTED = "#1a1a1a", "#666666"
+STATES = ("#E69F00", "#0072B2")  # of 0 and 1, such as wrong and right; apart in brightness too
 
 
 def colours(names: Iterable[str]) -> list[str]:
     """A colour a view, of `raw` always the first: a view has one colour in every picture of a run."""
     others = cycle(COLOURS[1:])
     return [COLOURS[0] if name == "raw" else next(others) for name in names]
+
+
+def colour_indices(names: Iterable[str]) -> list[int]:
+    """An index of a colour a view, of `raw` always the first: a view has one colour in every chart of a run."""
+    others = count(1)
+    return [0 if name == "raw" else next(others) for name in names]
 
 
 def framed(title: str, x: str, y: str, size: tuple[float, float] = (8, 4.5)) -> tuple[Figure, Any]:

@@ -3,37 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recipelab.figures.palette import colours, framed, save
+from recipelab.figures.chart import Axis, Bars, Chart, Panel
+from recipelab.figures.palette import colour_indices
 
 _BARS = 30  # at most
 
 
-def plot_shares(shares: Mapping[str, NDArray[np.float64]], steps: int, path: Path, title: str, what: str) -> None:
-    """Write a PNG of a histogram a name, laid over one another; the counts on a logarithmic axis.
+def shares_chart(shares: Mapping[str, NDArray[np.float64]], steps: int, *, title: str, what: str, name: str) -> Chart:
+    """A histogram a name, laid over one another; the counts on a logarithmic axis.
 
     shares: name -> (N,) in [0, 1]. steps: a share is one of 0/steps, 1/steps, ..., 1, and every bar but the
         last holds equally many of these.
-    path: replaced atomically. title: one line above. what: the share is of, for the axis.
+    title: one line. what: the share is of, for the axis. name: of its files.
     """
-    figure, axes = framed(title, what, "samples (logarithmic)")
     edges = _edges(steps)
-    wide = np.diff(edges)[0]
-    for index, ((name, values), colour) in enumerate(zip(shares.items(), colours(shares), strict=True)):
-        counts, _ = np.histogram(values, edges)
-        label = f"{name}: never {(values == 0).mean():.1%}, always {(values == 1).mean():.1%}"
-        axes.stairs(counts, edges, color=colour, linewidth=1.8, label=label, zorder=3)
-        if index == 0:
-            axes.stairs(counts, edges, color=colour, fill=True, alpha=0.25)
-    axes.set_yscale("log")
-    axes.set_ylim(bottom=0.7)
-    axes.set_xlim(edges[0] - wide / 2, edges[-1] + wide / 2)
-    figure.legend(frameon=False, fontsize=9, loc="outside lower center", ncols=2)
-    save(figure, path)
+    marks = []
+    for (one, values), colour in zip(shares.items(), colour_indices(shares), strict=True):
+        label = f"{one}: never {(values == 0).mean():.1%}, always {(values == 1).mean():.1%}"
+        marks.append(Bars(edges, np.histogram(values, edges)[0], label, colour))
+    most = max(float(np.max(mark.heights)) for mark in marks)
+    wide = float(edges[1] - edges[0])
+    x = Axis(what, limits=(float(edges[0]) - wide / 2, float(edges[-1]) + wide / 2))
+    return Chart(name, title, [Panel(x, Axis("samples (logarithmic)", log=True, limits=(0.7, 1.5 * most)), marks)])
 
 
 def _edges(steps: int) -> NDArray[np.float64]:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
-from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 
-from recipelab.figures.palette import INK, colours, framed, save
+from recipelab.figures.chart import Axis, Chart, Line, Mark, Panel
+from recipelab.figures.palette import colour_indices
 
 
 @dataclass(frozen=True)
@@ -22,21 +21,15 @@ class Course:
     accuracy: NDArray[np.float64]
 
 
-def plot_stability(views: Mapping[str, Course], path: Path, title: str) -> None:
-    """Write a PNG of stability (solid) and accuracy (dashed) against the epoch, one colour a view.
+def stability_chart(views: Mapping[str, Course], title: str, name: str = "stability") -> Chart:
+    """Stability (solid) and accuracy (dashed) against the epoch, one colour a view.
 
-    views: name -> its evaluations, two at least. path: replaced atomically. title: one line above.
+    views: name -> its evaluations, two at least. title: one line. name: of its files.
     """
-    figure, axes = framed(title, "epoch", "share of the validation samples")
-    handles = []
-    for (name, course), colour in zip(views.items(), colours(views), strict=True):
-        style = {"color": colour, "linewidth": 1.8, "marker": "o" if len(course.epochs) <= 30 else "", "markersize": 3}
-        axes.plot(course.epochs, course.stability, **style)
-        axes.plot(course.epochs, course.accuracy, linestyle=(0, (4, 2)), **style)
-        handles.append(Line2D([], [], color=colour, linewidth=3, label=name))
-    handles.append(Line2D([], [], color=INK, linestyle="-", label="same as at the evaluation before"))
-    handles.append(Line2D([], [], color=INK, linestyle=(0, (4, 2)), label="correct (accuracy)"))
-    axes.set_ylim(top=1)
-    axes.set_xlim(left=0)
-    figure.legend(handles=handles, frameon=False, loc="outside lower center", ncols=3, fontsize=9)
-    save(figure, path)
+    marks: list[Mark] = []
+    for (view, course), colour in zip(views.items(), colour_indices(views), strict=True):
+        marks.append(Line(course.epochs, course.stability, f"{view}: as before", colour))
+        marks.append(Line(course.epochs, course.accuracy, f"{view}: correct", colour, dash="dashed"))
+    caption = "Solid: samples that are right or wrong as at the evaluation before. Dashed: samples that are right."
+    panel = Panel(Axis("epoch"), Axis("validation samples (%)", percent=True), marks)
+    return Chart(name, title, [panel], caption)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -13,6 +12,7 @@ from recipelab.metrics import classification, regression
 from recipelab.metrics.auroc import AUROC
 from recipelab.metrics.calibration import CalibrationError
 from recipelab.metrics.classification import ClassificationMetrics
+from recipelab.metrics.directions import TOP
 from recipelab.metrics.meters import Meter, Metrics
 from recipelab.metrics.own import Own
 from recipelab.metrics.regression import RegressionMetrics
@@ -25,13 +25,11 @@ NAMES = {
     "classification": (*classification.NAMES, *classification.FURTHER, "ece", "auroc", "auroc_per_class"),
     "regression": regression.NAMES,
 }
-LOWER_IS_BETTER = frozenset({"nll", "ece", "mse", "mae", "rmse"})
-_TOP = re.compile(r"top([1-9]\d*)")
 
 
 def check_name(name: str, task: str, num_classes: int) -> None:
     """Raise UserError when there is no metric `name` for this task and number of classes."""
-    if task == "classification" and (top := _TOP.fullmatch(name)):
+    if task == "classification" and (top := TOP.fullmatch(name)):
         if int(top[1]) >= num_classes:
             raise UserError(f"metrics: {name} is 1 whatever the model does, as there are {num_classes} classes")
         return
@@ -68,7 +66,7 @@ def make_metrics(
         return Metrics([RegressionMetrics(num_classes, device), *theirs], device)
     further = [name for name in names if name in classification.FURTHER]
     meters: list[Meter] = [ClassificationMetrics(num_classes, device, further)]
-    tops = sorted({int(top[1]) for name in names if (top := _TOP.fullmatch(name))} - {classification.TOP})
+    tops = sorted({int(top[1]) for name in names if (top := TOP.fullmatch(name))} - {classification.TOP})
     if tops:
         meters.append(TopK(tops, device))
     if "ece" in names:

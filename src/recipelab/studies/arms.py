@@ -10,6 +10,7 @@ from typing import Any
 from recipelab.config.overrides import written
 from recipelab.core.errors import UserError, did_you_mean
 from recipelab.studies.definition import CONTROL, Study, claims_of, scale_words
+from recipelab.studies.figures import check_figures
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,7 @@ def arms_of(study: Study, words: Sequence[str] = ()) -> list[Arm]:
     for claim in claims_of(study):
         _require(claim.arm, names, "study.claims.arm")
         _require(None if claim.than == CONTROL else claim.than, names, "study.claims.than")
+    check_figures(study.figures, study.grid, names)
     return arms
 
 

@@ -84,6 +84,8 @@ class Study:
     """Of the intervals; verdicts are given at 1 - confidence, over all comparisons together."""
     claims: list[dict[str, Any]] = field(default_factory=list)
     """Sentences to hold against the records: arm, than, verdict (better, worse, equivalent), by."""
+    figures: list[Any] = field(default_factory=list)
+    """Figures and tables of its report: names, or {show: NAME, option: value}; none: those that fit the study."""
     scales: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Name (tiny, paper) -> control, seeds, grid, arms of the study in that size."""
     scale: str | None = None

@@ -23,7 +23,10 @@ EXAMPLES = ("accuracy", "test")
 
 @dataclass(frozen=True)
 class Findings:
-    """All that a study's records come to. missing: arms and seeds without a result. notes: what to know of them."""
+    """All that a study's records come to. missing: arms and seeds without a result. notes: what to know of them.
+
+    levels: arm of a grid -> axis -> level.
+    """
 
     metric: str
     split: str
@@ -35,6 +38,7 @@ class Findings:
     claims: tuple[Held, ...] = ()
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default_factory=tuple)
+    levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def findings(
@@ -69,6 +73,7 @@ def findings(
         claims=tuple(held(study, readings, metric, higher)) if not refused else (),
         missing=tuple(missing),
         notes=tuple(notes),
+        levels={one.arm.name: dict(one.arm.levels) for one in plan.asked if one.arm.levels},
     )
 
 
@@ -105,6 +110,7 @@ def plain(found: Findings, folder: Path) -> dict[str, Any]:
         "split": found.split,
         "higher_is_better": found.higher_is_better,
         "baselines": dict(found.baselines),
+        "levels": {arm: dict(levels) for arm, levels in found.levels.items()},
         "arms": [_plain_line(line) for line in found.lines],
         "runs": [
             {

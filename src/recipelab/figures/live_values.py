@@ -1,0 +1,45 @@
+"""Numbers and names as plotly.js takes them."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from recipelab.figures.chart import Axis
+
+GREY = "#888888"  # for ink: seen on white and on black
+DIGITS = 6
+Trace = dict[str, Any]
+
+
+def numbers(values: Iterable[float]) -> list[float | None]:
+    """Numbers as JSON can say them, with six digits; None for what is not finite."""
+    return [float(f"{v:.{DIGITS}g}") if np.isfinite(v) else None for v in np.asarray(list(values), dtype=np.float64)]
+
+
+def scale_of(axis: Axis) -> float:
+    """What values are multiplied with: shares are labelled in percent."""
+    return 100.0 if axis.percent else 1.0
+
+
+def plain(text: str) -> str:
+    """Text that is neither markup nor a formula."""
+    return html.escape(text).replace("$", "&#36;")
+
+
+def named(name: str) -> Trace:
+    """The name, as the legend has it; marks of one name are shown and hidden together."""
+    return {"name": plain(name), "legendgroup": plain(name)} if name else {"name": ""}
+
+
+def braced(text: str) -> str:
+    """Text in a hover template: its own braces are not ours."""
+    return text.replace("%{", "%&#123;")
+
+
+def escaped(texts: Iterable[str]) -> list[str]:
+    """Texts without markup; their lines stay lines."""
+    return [plain(text).replace("\n", "<br>") for text in texts]

@@ -1,0 +1,151 @@
+"""From records and studies to a report: what is said, in which order."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from recipelab.figures.chart import Figure
+from recipelab.reports.cards import card
+from recipelab.reports.doubts import doubts
+from recipelab.reports.material import Material, OneRun, StudyMaterial
+from recipelab.reports.metric_tables import metrics_of, metrics_table
+from recipelab.reports.parts import Card, Drawing, Report, Section, Statement, Table
+from recipelab.reports.run_tables import arms_of_runs, runs_table
+from recipelab.reports.study_tables import arm_anchors, arms_table, effects_table, level, results_table
+
+FEW = 8
+"""Reports of so many runs carry the pictures of their records; a page of a hundred would be too large."""
+Draw = Callable[[OneRun], Sequence[Figure]]
+
+
+def report_of(
+    material: Material,
+    of_study: Callable[[StudyMaterial], Sequence[Figure]],
+    of_runs: Callable[[Sequence[OneRun]], Sequence[Figure]],
+    of_run: Draw,
+) -> Report:
+    """The whole report. of_study, of_runs, of_run: draw the figures of a study, of runs together, of one."""
+    anchors = {run.name: f"run-{number}" for number, run in enumerate(material.runs, start=1)}
+    sections = [_study(s, f"study-{n}", anchors, of_study(s)) for n, s in enumerate(material.studies, start=1)]
+    if len(material.runs) > 1:
+        figures = [] if material.studies else of_runs(material.runs)
+        sections.append(_runs(material, anchors, figures))
+    few = len(material.runs) <= FEW
+    cards = [_card(run, anchors[run.name], of_run, pictures=few) for run in material.runs]
+    return Report(material.title, _made(material), sections, cards, _lost(material), anchors)
+
+
+def _made(material: Material) -> str:
+    dates = sorted(str(run.result.get("created") or "")[:10] for run in material.runs)
+    dates = [date for date in dates if date]
+    counts = [f"{len(material.studies)} {'study' if len(material.studies) == 1 else 'studies'}"] * bool(
+        material.studies
+    )
+    counts.append(f"{len(material.runs)} run{'s' * (len(material.runs) != 1)}")
+    span = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""
+    return ", ".join(counts) + (f", of {span}" if span else "")
+
+
+def _lost(material: Material) -> list[str]:
+    return [f"The record {one.name} cannot be read, and is left out: {one.reason}" for one in material.unreadable]
+
+
+def _drawings(figures: Sequence[Figure], prefix: str) -> list[Drawing]:
+    return [Drawing(f"{prefix}_{figure.name}".replace("-", "_"), figure) for figure in figures]
+
+
+def _card(run: OneRun, anchor: str, of_run: Draw, *, pictures: bool) -> Card:
+    return card(run, anchor, _drawings(of_run(run), anchor), pictures=pictures)
+
+
+def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], figures: Sequence[Figure]) -> Section:
+    summary = study.summary
+    runs = list({one.run.name: one.run for one in study.readings}.values())
+    warnings = [*doubts(runs), *(f"{note[:1].upper()}{note[1:]}." for note in summary["notes"]), *_stale(study)]
+    withheld = any("withheld" in note for note in summary["notes"])
+    links = arm_anchors(study, anchor)
+    tables = [
+        arms_table(study, anchor, warnings),
+        metrics_table(study.readings, summary["baselines"], level(study), links, warnings, withheld=withheld),
+        results_table(study, anchor, anchors, warnings),
+        effects_table(study, anchor, warnings),
+    ]
+    missing = [f"Without a result: {'; '.join(summary['missing'])}."] if summary["missing"] else []
+    return Section(
+        anchor=anchor,
+        title=study.title,
+        lead=_lead(summary),
+        statements=_claims(study, links),
+        warnings=[*warnings, *missing],
+        tables=[_prefixed(table, anchor) for table in tables if table is not None],
+        drawings=_drawings(figures, anchor),
+    )
+
+
+def _prefixed(table: Table, anchor: str) -> Table:
+    return replace(table, name=f"{anchor}_{table.name}".replace("-", "_"))
+
+
+def _lead(summary: dict[str, Any]) -> str:
+    """The verdicts in one sentence."""
+    words: dict[str, list[str]] = {}
+    for line in summary["arms"]:
+        if line.get("verdict"):
+            words.setdefault(line["verdict"]["word"], []).append(line["arm"])
+    if not words:
+        return "Nothing is compared: there is one arm, or verdicts are withheld."
+    total = sum(map(len, words.values()))
+    parts = [
+        f"{word}: {'; '.join(words[word])}" if word in ("better", "worse") else f"{word}: {len(words[word])}"
+        for word in ("better", "worse", "equivalent", "unproven")
+        if word in words
+    ]
+    return f"Of {total} comparison{'s' * (total != 1)} with a baseline in {summary['split']} {summary['metric']}, " + (
+        ", ".join(parts) + "."
+    )
+
+
+def _claims(study: StudyMaterial, links: dict[str, str]) -> list[Statement]:
+    given = study.definition.get("claims")
+    nodes = given if isinstance(given, list) else []
+    found = []
+    for index, claim in enumerate(study.summary["claims"]):
+        p = "" if claim["p"] is None else f", p = {claim['p']:.3g}"
+        node = nodes[index] if index < len(nodes) and isinstance(nodes[index], dict) else {}
+        arms = dict.fromkeys(str(node.get(key)) for key in ("arm", "than"))
+        behind = [(arm, links[arm]) for arm in arms if arm in links]
+        found.append(Statement(claim["found"], f"{claim['says']} (n = {claim['n']}{p})", behind))
+    return found
+
+
+def _stale(study: StudyMaterial) -> list[str]:
+    """Records that cannot be read, or say something else than the summary that was made of them."""
+    metric, split = study.summary["metric"], study.summary["split"]
+    wrong = Counter(
+        one.run.name
+        for one in study.readings
+        if metrics_of(one.run, split, one.checkpoint, one.view).get(metric) != one.value
+    )
+    found = [f"The study counts the record {name}, which cannot be read." for name in study.lost]
+    if wrong:
+        found.append(
+            f"summary.json says other numbers than {len(wrong)} of its records, such as {next(iter(wrong))}:"
+            " repeat the study's command, which trains nothing that is done."
+        )
+    return found
+
+
+def _runs(material: Material, anchors: dict[str, str], figures: Sequence[Figure]) -> Section:
+    runs, warnings = material.runs, doubts(material.runs)
+    arms_of: dict[str, list[str]] = {}
+    for study in material.studies:
+        for one in study.readings:
+            if one.arm not in arms_of.setdefault(one.run.name, []):
+                arms_of[one.run.name].append(one.arm)
+    table = runs_table(runs, anchors, arms_of, warnings)
+    arms = None if material.studies else arms_of_runs(runs, "runs", warnings)
+    tables = [_prefixed(arms, "runs"), table] if arms is not None else [table]
+    return Section("runs", "Runs", warnings=warnings, tables=tables, drawings=_drawings(figures, "runs"))

@@ -1,0 +1,112 @@
+"""summary.json of a study, held against what `recipelab study` writes, as it may be anybody's. More keys may come."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from recipelab.core.errors import UserError
+from recipelab.core.plain import read_json
+
+
+@dataclass(kw_only=True)
+class Ends:
+    """A mean with its interval, of n values; low, high, std: None for a single one."""
+
+    mean: float
+    low: float | None
+    high: float | None
+    std: float | None
+    n: int
+
+
+@dataclass(kw_only=True)
+class VerdictNode:
+    """An arm against its baseline. p: after Holm's correction."""
+
+    word: str
+    difference: Ends
+    p: float | None
+    p_sign_flip: float | None
+    p_sign_flip_smallest: float | None
+    margin: float | None
+    seeds_needed: int | None
+
+
+@dataclass(kw_only=True)
+class ArmNode(Ends):
+    """seconds: mean of its trainings."""
+
+    arm: str
+    seconds: float | None
+    best: bool
+    on_front: bool
+    verdict: VerdictNode | None = None
+
+
+@dataclass(kw_only=True)
+class RunNode:
+    """One arm with one seed. record: path below the study's folder."""
+
+    arm: str
+    seed: int
+    value: float
+    record: str
+    checkpoint: str
+    view: str
+
+
+@dataclass(kw_only=True)
+class EffectNode(Ends):
+    """terms: (axis, level), one of a main effect, two of an interaction."""
+
+    terms: list[list[str]]
+    p: float | None
+
+
+@dataclass(kw_only=True)
+class ClaimNode:
+    """found: holds, fails or unproven."""
+
+    says: str
+    found: str
+    p: float | None
+    n: int
+
+
+@dataclass(kw_only=True)
+class Summary:
+    """What the records of a study prove."""
+
+    metric: str
+    split: str
+    higher_is_better: bool
+    baselines: dict[str, str]
+    arms: list[ArmNode]
+    runs: list[RunNode]
+    effects: list[EffectNode]
+    claims: list[ClaimNode]
+    missing: list[str]
+    notes: list[str]
+
+
+_SUMMARY = TypeAdapter(Summary)
+
+
+def checked(path: Path) -> dict[str, Any]:
+    """The content of a summary.json. Raises UserError when it is not what a study writes."""
+    try:
+        content = read_json(path)
+        _SUMMARY.validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise UserError(
+            f"{path} is not what `recipelab study` writes: {where or 'all of it'}: {first['msg']}"
+        ) from error
+    assert isinstance(content, dict)
+    return content
