@@ -30,6 +30,7 @@ _HOMES = {
     "cross_validate": "recipelab.commands.crossval",
     "evaluate": "recipelab.commands.evaluate",
     "export": "recipelab.commands.export",
+    "insights": "recipelab.commands.insight",
     "load_run": "recipelab.loop.load_run",
     "predict": "recipelab.commands.predict",
     "sweep_decays": "recipelab.commands.sweep_decays",
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from recipelab.commands.crossval import cross_validate
     from recipelab.commands.evaluate import evaluate
     from recipelab.commands.export import export
+    from recipelab.commands.insight import insights
     from recipelab.commands.predict import predict
     from recipelab.commands.sweep_decays import sweep_decays
     from recipelab.commands.train import train

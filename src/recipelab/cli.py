@@ -21,6 +21,7 @@ EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on othe
 STUDY = "run a study: the fewest trainings that answer its question, and what they prove"
 AVERAGE = "make an average of a finished run's weights, of any decay, from what its record keeps"
 EXPORT = "write a view of a run as a safetensors, ONNX or torch.export file, checked against the network"
+SAMPLES = "what a run makes of single samples: calibration, confusions, top losses, Grad-CAM"
 PREDICT = "what trained runs say of image files, as CSV"
 LEDGER = "draw what became of every validation sample in a run; compare runs sample by sample"
 
@@ -103,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_predict(commands)
     _add_ledger(commands)
     _add_average(commands)
+    _add_samples(commands)
     _add_export(commands)
     runs = commands.add_parser("runs", help=RUNS, description=RUNS)
     runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
@@ -178,6 +180,17 @@ def _add_average(commands: Any) -> None:
     sub.add_argument("--name", metavar="NAME", help="of the view; default: posthoc_ema_0.9995, ...")
     sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
     sub.set_defaults(command=_average)
+
+
+def _add_samples(commands: Any) -> None:
+    sub = commands.add_parser("samples", help=SAMPLES, description=SAMPLES, allow_abbrev=False)
+    sub.add_argument("overrides", nargs="*", metavar="RUN|KEY=VALUE", help="a record; and data.root=... if data moved")
+    sub.add_argument("--split", choices=["train", "val", "test"], default="val", help="default: val; test is counted")
+    _add_view_and_checkpoint(sub)
+    sub.add_argument("--top", type=int, default=16, metavar="K", help="samples of the largest loss (default: 16)")
+    sub.add_argument("--to", metavar="DIR", help="folder for the pictures (default: in the record)")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.set_defaults(command=_samples)
 
 
 def _add_export(commands: Any) -> None:
@@ -369,6 +382,14 @@ def _average(options: argparse.Namespace) -> int:
     return 0
 
 
+def _samples(options: argparse.Namespace) -> int:
+    from recipelab.commands.insight import samples
+
+    names = ("split", "view", "checkpoint", "top", "to", "config_dir")
+    samples(*options.overrides, **{name: getattr(options, name) for name in names})
+    return 0
+
+
 def _export(options: argparse.Namespace) -> int:
     from recipelab.commands.export import export
     from recipelab.core.errors import UserError
@@ -390,5 +411,5 @@ def _runs(options: argparse.Namespace) -> int:
     return 0
 
 
-PLAIN = (_runs, _evaluate, _predict, _ledger, _study, _average, _export)
+PLAIN = (_runs, _evaluate, _predict, _ledger, _study, _average, _samples, _export)
 """Commands over records, whose help has no groups and keys of recipes."""
