@@ -13,12 +13,24 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
-__all__ = ["average", "cross_validate", "evaluate", "load_run", "predict", "sweep_decays", "train"]
+__all__ = [
+    "average",
+    "cross_validate",
+    "evaluate",
+    "export",
+    "insights",
+    "load_run",
+    "predict",
+    "sweep_decays",
+    "train",
+]
 
 _HOMES = {
     "average": "recipelab.commands.average",
     "cross_validate": "recipelab.commands.crossval",
     "evaluate": "recipelab.commands.evaluate",
+    "export": "recipelab.commands.export",
+    "insights": "recipelab.commands.insight",
     "load_run": "recipelab.loop.load_run",
     "predict": "recipelab.commands.predict",
     "sweep_decays": "recipelab.commands.sweep_decays",
@@ -29,6 +41,8 @@ if TYPE_CHECKING:
     from recipelab.commands.average import average
     from recipelab.commands.crossval import cross_validate
     from recipelab.commands.evaluate import evaluate
+    from recipelab.commands.export import export
+    from recipelab.commands.insight import insights
     from recipelab.commands.predict import predict
     from recipelab.commands.sweep_decays import sweep_decays
     from recipelab.commands.train import train

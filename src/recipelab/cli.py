@@ -20,6 +20,8 @@ RUNS = "list run records as a table"
 EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
 STUDY = "run a study: the fewest trainings that answer its question, and what they prove"
 AVERAGE = "make an average of a finished run's weights, of any decay, from what its record keeps"
+EXPORT = "write a view of a run as a safetensors, ONNX or torch.export file, checked against the network"
+SAMPLES = "what a run makes of single samples: calibration, confusions, top losses, Grad-CAM"
 PREDICT = "what trained runs say of image files, as CSV"
 REPORT = "what runs and studies show, as one page, and as Markdown, CSV and pictures beside it"
 LEDGER = "draw what became of every validation sample in a run; compare runs sample by sample"
@@ -104,6 +106,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_ledger(commands)
     _add_average(commands)
     _add_report(commands)
+    _add_samples(commands)
+    _add_export(commands)
     runs = commands.add_parser("runs", help=RUNS, description=RUNS)
     runs.add_argument("folder", nargs="?", default="outputs", help="root of the records (default: outputs)")
     runs.set_defaults(command=_runs)
@@ -188,6 +192,36 @@ def _add_report(commands: Any) -> None:
     sub.set_defaults(command=_report)
 
 
+def _add_samples(commands: Any) -> None:
+    sub = commands.add_parser("samples", help=SAMPLES, description=SAMPLES, allow_abbrev=False)
+    sub.add_argument("overrides", nargs="*", metavar="RUN|KEY=VALUE", help="a record; and data.root=... if data moved")
+    sub.add_argument("--split", choices=["train", "val", "test"], default="val", help="default: val; test is counted")
+    _add_view_and_checkpoint(sub)
+    sub.add_argument("--top", type=int, default=16, metavar="K", help="samples of the largest loss (default: 16)")
+    sub.add_argument("--to", metavar="DIR", help="folder for the pictures (default: in the record)")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.set_defaults(command=_samples)
+
+
+def _add_export(commands: Any) -> None:
+    sub = commands.add_parser("export", help=EXPORT, description=EXPORT, allow_abbrev=False)
+    sub.add_argument("overrides", nargs="*", metavar="RUN|KEY=VALUE", help="a record; and data.root=... if data moved")
+    sub.add_argument("--format", required=True, metavar="NAME", help="safetensors, onnx or torch-export")
+    _add_view_and_checkpoint(sub)
+    sub.add_argument("--output", metavar="FILE", help="default: RUN_CHECKPOINT_VIEW with the format's suffix, here")
+    sub.add_argument("--temperature", metavar="T|auto", help="divide the logits by T; auto fits it on validation")
+    sub.add_argument("--dynamic-batch", action="store_true", help="any number of images at once, not one")
+    sub.add_argument("--with-preprocessing", action="store_true", help="take stored images, uint8 (B, H, W, C)")
+    sub.add_argument("--force", action="store_true", help="replace a file that is there")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.set_defaults(command=_export)
+
+
+def _add_view_and_checkpoint(sub: argparse.ArgumentParser) -> None:
+    sub.add_argument("--view", metavar="NAME", help="raw, or an average such as ema_0.999; default: the headline's")
+    sub.add_argument("--checkpoint", metavar="NAME", help="best, last, step_N; default: the headline's")
+
+
 def _add_choice_of_weights(sub: argparse.ArgumentParser) -> None:
     """What evaluate and predict have in common."""
     sub.add_argument(
@@ -219,7 +253,7 @@ class _RecipeParser(argparse.ArgumentParser):
     """A command; the help of one over a recipe goes on with every group, choice and key."""
 
     def format_help(self) -> str:
-        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger, _study, _average, _report):
+        if self.get_default("command") in PLAIN:
             return super().format_help()
         from recipelab.config.describe import keys
 
@@ -365,8 +399,34 @@ def _report(options: argparse.Namespace) -> int:
     return 0
 
 
+def _samples(options: argparse.Namespace) -> int:
+    from recipelab.commands.insight import samples
+
+    names = ("split", "view", "checkpoint", "top", "to", "config_dir")
+    samples(*options.overrides, **{name: getattr(options, name) for name in names})
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from recipelab.commands.export import export
+    from recipelab.core.errors import UserError
+
+    told = options.temperature
+    try:
+        temperature = told if told in (None, "auto") else float(told)
+    except ValueError as error:
+        raise UserError(f"--temperature {told}: a number, or auto") from error
+    names = ("format", "view", "checkpoint", "output", "dynamic_batch", "with_preprocessing", "force", "config_dir")
+    export(*options.overrides, temperature=temperature, **{name: getattr(options, name) for name in names})
+    return 0
+
+
 def _runs(options: argparse.Namespace) -> int:
     from recipelab.commands.runs import runs
 
     runs(options.folder)
     return 0
+
+
+PLAIN = (_runs, _evaluate, _predict, _ledger, _study, _average, _report, _samples, _export)
+"""Commands over records, whose help has no groups and keys of recipes."""

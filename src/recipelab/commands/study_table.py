@@ -13,11 +13,11 @@ from rich.text import Text
 
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
-from recipelab.statistics.examples import OverExamples
 from recipelab.figures.pictures import write
 from recipelab.reports.drawings import figures_of_study, tables_of
 from recipelab.reports.material import gather
 from recipelab.reports.tables_of_study import markdown
+from recipelab.statistics.examples import OverExamples
 from recipelab.statistics.intervals import Interval
 from recipelab.studies.definition import Study
 from recipelab.studies.findings import Findings

@@ -89,7 +89,7 @@ class Record:
         """
         if self._lock is not None:
             return
-        folders = (self.path, self._checkpoints, *self.averages.folders)
+        folders = (self.path, self._checkpoints, self._insights, *self.averages.folders)
         for path in (path for folder in folders for path in folder.glob("*")):
             if path.is_symlink():  # somebody's record could have us write anywhere
                 raise UserError(f"{path} is a link: in a record that is written to, every file is its own")
@@ -189,8 +189,7 @@ class Record:
         opened: it measured the run's own test split, which is counted in result.json before anything else is written.
         """
         if opened:
-            lockbox = self.result().get("lockbox") or {}
-            self.update_result(lockbox={**lockbox, "opened": int(lockbox.get("opened") or 0) + 1})
+            self.count_opening()
         folder = self.path / "evaluations"
         with self._writing(folder):
             folder.mkdir(exist_ok=True)
@@ -198,6 +197,21 @@ class Record:
             path = next(path for path in (folder / f"{name}.json" for name in names) if not path.exists())
             atomic.write_json(path, results.finite(content))
         return path
+
+    def count_opening(self) -> None:
+        """Count in result.json that the run's own test split is opened once more."""
+        lockbox = self.result().get("lockbox") or {}
+        self.update_result(lockbox={**lockbox, "opened": int(lockbox.get("opened") or 0) + 1})
+
+    def insight_path(self, name: str) -> Path:
+        """Where what is known of single samples is kept, insights/{name}.json, which may not be there."""
+        return self._insights / f"{name}.json"
+
+    def keep_insight(self, name: str, content: dict[str, Any]) -> None:
+        """Replace insights/{name}.json; finite numbers only."""
+        with self._writing(self.insight_path(name)) as path:
+            path.parent.mkdir(exist_ok=True)
+            atomic.write_json(path, content)
 
     def save_checkpoint(self, name: str, content: dict[str, Any]) -> None:
         """Replace checkpoints/{name}.pt.
@@ -238,6 +252,10 @@ class Record:
     @property
     def _checkpoints(self) -> Path:
         return self.path / "checkpoints"
+
+    @property
+    def _insights(self) -> Path:
+        return self.path / "insights"
 
     def _write_text(self, path: Path, text: str) -> None:
         with self._writing(path):
