@@ -1,7 +1,7 @@
-"""docs/migrating.md is true: every word of its columns "here" is checked, every training of them is trained, in small.
+"""docs/migrating.md is true: every word of its columns "here" is checked, every training of them is trained, small.
 
-Every sixteenth training is in the quick tests, all of them in the slow ones. The names that the document must hold are in
-`migrating_names.py`.
+Every sixteenth training is in the quick tests, all of them in the slow ones. The names that the document must hold
+are in `migrating_names.py`.
 """
 
 from __future__ import annotations
@@ -49,6 +49,7 @@ MEMBERS = {
 BY_DATA = {
     "data=imagenet": ("data.num_classes=2", "data.image_size=32", "data.resize_size=36"),
     "data=filenames": ("data.image_size=16",),
+    "augment=imagenet": ("augment.size=32",),
     "recipe=resnet50_finetune": (
         *("model.pretrained=false", "augment.resize=40", "augment.crop=32", "augment.eval={resize:40,crop:32}"),
     ),
@@ -253,10 +254,10 @@ def test_every_other_command_does_something(span: str, place: Path, tmp_path: Pa
     words = typed(span)[1:]
     if comes_later(words):
         pytest.skip("this version has no such command")
-    if words[0] == "study" or "--multirun" in words:
+    if words[0] in ("study", "tune") or "--multirun" in words:
         words += [word for word in ("--dry-run",) if word not in words]
-    if words[0] == "show" or words[0] == "ledger":
-        words += ["--to", str(tmp_path)]
+    if words[0] in ("show", "ledger", "report") and "--help" not in words:
+        words += ["--output" if words[0] == "report" else "--to", str(tmp_path / "pictures")]
     if {"RUN", "FOLDS"} & set(words):
         shutil.copytree("RUN" if "RUN" in words else "FOLDS", tmp_path / "record")
         words = [str(tmp_path / "record") if word in ("RUN", "FOLDS") else word for word in words]
