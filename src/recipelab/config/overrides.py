@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, OverrideType
 from hydra.errors import HydraException
 
+from recipelab.config.elsewhere import choice_here, key_here
 from recipelab.config.schema import SECTIONS, Data, Run
 from recipelab.config.slots import SLOTS
 from recipelab.core.errors import UserError, did_you_mean, nearest
@@ -49,17 +50,16 @@ def _judged(override: Override, choices: Mapping[str, Sequence[str]]) -> Overrid
         value = override.value()
         value = "none" if value is None else str(value)
         if value not in choices[head]:
-            raise UserError(
-                f"{head}={value}: there is no such choice{did_you_mean(value, choices[head], f'{head}=')}"
-                f"\n  choices: {', '.join(choices[head])}"
-            )
+            same = choice_here(head, value, list(choices[head]))
+            hint = f"\n  here it is: {head}={same}" if same else did_you_mean(value, choices[head], f"{head}=")
+            raise UserError(f"{head}={value}: there is no such choice{hint}\n  choices: {', '.join(choices[head])}")
         return override
     if not rest and head in TOP_KEYS:
         return override
     if not rest and head in sections:
         raise UserError(f"{override.input_line}: {head} is a section; its keys are set one by one: {head}.KEY=VALUE")
     raise UserError(
-        f"{key} is not a key of a recipe{_nearest_key(head, rest, choices)}"
+        f"{key} is not a key of a recipe{key_here(key) or _nearest_key(head, rest, choices)}"
         f"\n  slots and sections: {', '.join([*SLOTS, *SECTIONS])}"
         f"\n  top keys: {', '.join(TOP_KEYS)}"
     )

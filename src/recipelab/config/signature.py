@@ -14,6 +14,7 @@ from typing import Any, get_type_hints
 from pydantic import TypeAdapter, ValidationError
 from pydantic.errors import PydanticSchemaGenerationError, PydanticUserError
 
+from recipelab.config.elsewhere import key_here
 from recipelab.core.errors import UserError, did_you_mean
 
 MISSING = "???"
@@ -84,9 +85,10 @@ def fill(
     for key in node:
         if key not in known and not schema.open:
             options = ", ".join(known) or "it takes none"
+            hint = key_here(f"{prefix}{key}", node[key]) or did_you_mean(str(key), known, prefix)
             raise UserError(
                 f"{prefix}{key} is not an option{f' of {what}' if what else ''}"
-                f"{did_you_mean(str(key), known, prefix)}{others(str(key))}\n  options: {options}"
+                f"{hint}{others(str(key))}\n  options: {options}"
             )
     filled = {key: value for key, value in node.items() if key not in known}
     for key, parameter in known.items():
