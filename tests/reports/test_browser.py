@@ -12,7 +12,7 @@ from made_records import make_run, make_study
 from recipelab.figures.chart import Axis, Chart, Figure, Line, Panel, Points
 from recipelab.reports.material import OneRun, StudyMaterial, gather
 from recipelab.reports.page import html
-from recipelab.reports.story import report_of
+from recipelab.reports.story import Drawers, report_of
 
 sync_api = pytest.importorskip("playwright.sync_api")
 CHROMIUM = Path("/usr/bin/chromium")
@@ -53,7 +53,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     root = tmp_path_factory.mktemp("page")
     folder = make_study(root / "study", ARMS, question=BAD)
     make_run(folder / "runs" / "spare", model=BAD)
-    (root / "report.html").write_text(html(report_of(gather([folder]), of_study, lambda _: (), of_run)))
+    (root / "report.html").write_text(
+        html(report_of(gather([folder]), Drawers(of_study, lambda _: (), lambda _: (), of_run)))
+    )
     return (root / "report.html").as_uri()
 
 
@@ -180,8 +182,8 @@ def test_print_has_the_figures_and_no_controls(visit: Callable[..., Any]):
         "window.print = () => { window.printed = [...document.querySelectorAll('section .plot')]"
         ".filter((plot) => plot.checkVisibility()).every((plot) => plot.querySelector('.main-svg')); }"
     )
-    page.get_by_role("button", name="Print").click()
+    page.get_by_role("button", name="Print", exact=True).click()
     page.wait_for_function("window.printed === true")
     page.emulate_media(media="print")
     assert not page.locator(".filter").first.is_visible()
-    assert not page.get_by_role("button", name="Print").is_visible()
+    assert not page.get_by_role("button", name="Print", exact=True).is_visible()

@@ -12,14 +12,14 @@ import pytest
 from made_records import CONFIG, make_run, make_study
 from recipelab.reports.material import gather
 from recipelab.reports.parts import Report, Table
-from recipelab.reports.story import report_of
+from recipelab.reports.story import Drawers, report_of
 from recipelab.statistics.paired import compare
 
 VALUES = {"plain": [0.80, 0.81, 0.80], "warm-up": [0.90, 0.92, 0.91]}
 
 
 def story(*places: Path) -> Report:
-    return report_of(gather(places), lambda _: (), lambda _: (), lambda _: ())
+    return report_of(gather(places), Drawers(*[lambda _: ()] * 4))
 
 
 def table(report: Report, name: str) -> Table:

@@ -8,13 +8,13 @@ from pathlib import Path
 from recipelab.core import atomic
 from recipelab.core.errors import UserError
 from recipelab.figures import pictures
-from recipelab.reports.drawings import figures_of_run, figures_of_runs, figures_of_study
+from recipelab.reports.drawings import figures_of_run, figures_of_runs, figures_of_study, tables_of
 from recipelab.reports.markdown import markdown
 from recipelab.reports.material import gather
 from recipelab.reports.page import html
 from recipelab.reports.parts import Report
 from recipelab.reports.spreadsheet import write_csv
-from recipelab.reports.story import report_of
+from recipelab.reports.story import Drawers, report_of
 
 
 def report(*places: str, output: str | None = None, every_picture: bool = False) -> Path:
@@ -29,7 +29,7 @@ def report(*places: str, output: str | None = None, every_picture: bool = False)
     if not places:
         raise UserError("report needs a run or a study: recipelab report outputs/NAME")
     material = gather([Path(place) for place in places])
-    told = report_of(material, figures_of_study, figures_of_runs, figures_of_run)
+    told = report_of(material, Drawers(figures_of_study, tables_of, figures_of_runs, figures_of_run))
     folder = Path(output or f"report_{Path(places[0]).resolve().name}")
     for path in (folder, folder / "tables", folder / "figures"):
         _make(path)

@@ -129,7 +129,7 @@ def _metrics(run: OneRun, anchor: str) -> Table | None:
     places = [
         (checkpoint, view)
         for checkpoint in ("last", "best")
-        for view in dict.fromkeys(v for s in SPLITS for v in (at(run.result, s, checkpoint) or {}))
+        for view in dict.fromkeys(v for s in SPLITS for v in _views(run, s, checkpoint))
     ]
     found = {(s, *place): metrics_of(run, s, *place) for s in SPLITS for place in places}
     names = list(dict.fromkeys((s, metric) for s in reversed(SPLITS) for p in places for metric in found[(s, *p)]))
@@ -144,6 +144,11 @@ def _metrics(run: OneRun, anchor: str) -> Table | None:
     return Table(f"{anchor.replace('-', '_')}_metrics", "Metrics", columns, rows)
 
 
+def _views(run: OneRun, split: str, checkpoint: str) -> list[str]:
+    found = at(run.result, split, checkpoint)
+    return list(found) if isinstance(found, dict) else []
+
+
 def _evaluations(run: OneRun, anchor: str) -> Table | None:
     """What `recipelab evaluate` measured after the run."""
     rows = []
@@ -153,7 +158,8 @@ def _evaluations(run: OneRun, anchor: str) -> Table | None:
         except (UserError, OSError) as error:
             run.problems.append(str(error).splitlines()[0].replace(f"{run.path}/", ""))
             continue
-        for row in at(content, "rows") or []:
+        rows_there = at(content, "rows")
+        for row in rows_there if isinstance(rows_there, list) else []:
             metrics = numbers_in(at(row, "metrics"))
             text = ", ".join(f"{name} {unit(name).text(value)}" for name, value in metrics.items())
             what = [at(content, "created"), at(content, "data", "name"), at(content, "data", "split")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from recipelab.figures.chart import Figure
@@ -14,27 +14,32 @@ from recipelab.reports.material import Material, OneRun, StudyMaterial
 from recipelab.reports.metric_tables import metrics_of, metrics_table
 from recipelab.reports.parts import Card, Drawing, Report, Section, Statement, Table
 from recipelab.reports.run_tables import arms_of_runs, runs_table
-from recipelab.reports.study_tables import arm_anchors, arms_table, effects_table, level, results_table
+from recipelab.reports.study_tables import arm_anchors, arms_table, asked_table, effects_table, level, results_table
+from recipelab.reports.tables_of_study import Table as Asked
 
 FEW = 8
 """Reports of so many runs carry the pictures of their records; a page of a hundred would be too large."""
-Draw = Callable[[OneRun], Sequence[Figure]]
 
 
-def report_of(
-    material: Material,
-    of_study: Callable[[StudyMaterial], Sequence[Figure]],
-    of_runs: Callable[[Sequence[OneRun]], Sequence[Figure]],
-    of_run: Draw,
-) -> Report:
-    """The whole report. of_study, of_runs, of_run: draw the figures of a study, of runs together, of one."""
+@dataclass(frozen=True)
+class Drawers:
+    """What draws a study, makes the tables that its file asks for, and draws runs together and each by itself."""
+
+    of_study: Callable[[StudyMaterial], Sequence[Figure]]
+    tables_of_study: Callable[[StudyMaterial], Sequence[Asked]]
+    of_runs: Callable[[Sequence[OneRun]], Sequence[Figure]]
+    of_run: Callable[[OneRun], Sequence[Figure]]
+
+
+def report_of(material: Material, draw: Drawers) -> Report:
+    """The whole report."""
     anchors = {run.name: f"run-{number}" for number, run in enumerate(material.runs, start=1)}
-    sections = [_study(s, f"study-{n}", anchors, of_study(s)) for n, s in enumerate(material.studies, start=1)]
+    sections = [_study(study, f"study-{n}", anchors, draw) for n, study in enumerate(material.studies, start=1)]
     if len(material.runs) > 1:
-        figures = [] if material.studies else of_runs(material.runs)
+        figures = [] if material.studies else draw.of_runs(material.runs)
         sections.append(_runs(material, anchors, figures))
     few = len(material.runs) <= FEW
-    cards = [_card(run, anchors[run.name], of_run, pictures=few) for run in material.runs]
+    cards = [_card(run, anchors[run.name], draw, pictures=few) for run in material.runs]
     return Report(material.title, _made(material), sections, cards, _lost(material), anchors)
 
 
@@ -57,11 +62,11 @@ def _drawings(figures: Sequence[Figure], prefix: str) -> list[Drawing]:
     return [Drawing(f"{prefix}_{figure.name}".replace("-", "_"), figure) for figure in figures]
 
 
-def _card(run: OneRun, anchor: str, of_run: Draw, *, pictures: bool) -> Card:
-    return card(run, anchor, _drawings(of_run(run), anchor), pictures=pictures)
+def _card(run: OneRun, anchor: str, draw: Drawers, *, pictures: bool) -> Card:
+    return card(run, anchor, _drawings(draw.of_run(run), anchor), pictures=pictures)
 
 
-def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], figures: Sequence[Figure]) -> Section:
+def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], draw: Drawers) -> Section:
     summary = study.summary
     runs = list({one.run.name: one.run for one in study.readings}.values())
     warnings = [*doubts(runs), *(f"{note[:1].upper()}{note[1:]}." for note in summary["notes"]), *_stale(study)]
@@ -69,6 +74,7 @@ def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], figures: 
     links = arm_anchors(study, anchor)
     tables = [
         arms_table(study, anchor, warnings),
+        *(asked_table(table, anchors, warnings) for table in draw.tables_of_study(study)),
         metrics_table(study.readings, summary["baselines"], level(study), links, warnings, withheld=withheld),
         results_table(study, anchor, anchors, warnings),
         effects_table(study, anchor, warnings),
@@ -81,7 +87,7 @@ def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], figures: 
         statements=_claims(study, links),
         warnings=[*warnings, *missing],
         tables=[_prefixed(table, anchor) for table in tables if table is not None],
-        drawings=_drawings(figures, anchor),
+        drawings=_drawings(draw.of_study(study), anchor),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,11 @@ class Ends:
     """A mean with its interval, of n values; low, high, std: None for a single one."""
 
     mean: float
-    low: float | None
-    high: float | None
-    std: float | None
+    low: float | None = None
+    high: float | None = None
+    std: float | None = None
     n: int
+    interval: str = ""
 
 
 @dataclass(kw_only=True)
@@ -30,11 +31,14 @@ class VerdictNode:
 
     word: str
     difference: Ends
-    p: float | None
-    p_sign_flip: float | None
-    p_sign_flip_smallest: float | None
-    margin: float | None
-    seeds_needed: int | None
+    p: float | None = None
+    p_unadjusted: float | None = None
+    p_sign_flip: float | None = None
+    p_sign_flip_smallest: float | None = None
+    p_equivalent: float | None = None
+    margin: float | None = None
+    correlation: float | None = None
+    seeds_needed: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -42,9 +46,9 @@ class ArmNode(Ends):
     """seconds: mean of its trainings."""
 
     arm: str
-    seconds: float | None
-    best: bool
-    on_front: bool
+    seconds: float | None = None
+    best: bool = False
+    on_front: bool = False
     verdict: VerdictNode | None = None
 
 
@@ -55,6 +59,7 @@ class RunNode:
     arm: str
     seed: int
     value: float
+    seconds: float | None = None
     record: str
     checkpoint: str
     view: str
@@ -65,7 +70,7 @@ class EffectNode(Ends):
     """terms: (axis, level), one of a main effect, two of an interaction."""
 
     terms: list[list[str]]
-    p: float | None
+    p: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -74,7 +79,7 @@ class ClaimNode:
 
     says: str
     found: str
-    p: float | None
+    p: float | None = None
     n: int
 
 
@@ -88,25 +93,22 @@ class Summary:
     baselines: dict[str, str]
     arms: list[ArmNode]
     runs: list[RunNode]
-    effects: list[EffectNode]
-    claims: list[ClaimNode]
-    missing: list[str]
-    notes: list[str]
+    effects: list[EffectNode] = field(default_factory=list)
+    claims: list[ClaimNode] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
 
 _SUMMARY = TypeAdapter(Summary)
 
 
 def checked(path: Path) -> dict[str, Any]:
-    """The content of a summary.json. Raises UserError when it is not what a study writes."""
+    """The content of a summary.json, keys that may be missing filled in. Raises UserError when it is not what a study writes."""
     try:
-        content = read_json(path)
-        _SUMMARY.validate_json(json.dumps(content), strict=True)
+        return asdict(_SUMMARY.validate_json(json.dumps(read_json(path)), strict=True))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(
             f"{path} is not what `recipelab study` writes: {where or 'all of it'}: {first['msg']}"
         ) from error
-    assert isinstance(content, dict)
-    return content
