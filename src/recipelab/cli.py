@@ -189,6 +189,9 @@ def _add_report(commands: Any) -> None:
     sub.add_argument("places", nargs="+", metavar="DIR", help="run records, folders of records, studies' folders")
     sub.add_argument("--output", metavar="DIR", help="the report's folder (default: report_NAME here)")
     sub.add_argument("--every-picture", action="store_true", help="write the figures of each of several runs too")
+    text = "also what each run makes of single samples: calibration, confusions, top losses, Grad-CAM"
+    sub.add_argument("--samples", action="store_true", help=text)
+    sub.add_argument("--config-dir", metavar="DIR", help="of --samples: the folder of your own yaml and modules")
     sub.set_defaults(command=_report)
 
 
@@ -395,7 +398,8 @@ def _average(options: argparse.Namespace) -> int:
 def _report(options: argparse.Namespace) -> int:
     from recipelab.commands.report import report
 
-    report(*options.places, output=options.output, every_picture=options.every_picture)
+    names = ("output", "samples", "every_picture", "config_dir")
+    report(*options.places, **{name: getattr(options, name) for name in names})
     return 0
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from made_records import make_run, make_study
 from recipelab.cli import main
+from tiny_recipe import USER_TREE
 
 Capture = pytest.CaptureFixture[str]
 
@@ -62,3 +65,27 @@ def test_what_is_wrong_is_said_before_anything_is_written(tmp_path: Path, capsys
     assert main(["report", str(tmp_path / "r"), "--output", str(tmp_path / "file")]) == 2
     assert "--output" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_single_samples_are_drawn_when_asked_or_it_is_said_why_not(
+    tmp_path: Path, train_tiny: Callable[..., Any], capsys: Capture
+):
+    run = train_tiny("trainer.epochs=1")
+    out = tmp_path / "out"
+    words = ["report", str(run.path), "--samples", "--config-dir", str(USER_TREE), "--output", str(out)]
+    assert main(words) == 0
+    drawn = {path.stem for path in (out / "figures").glob("*.png")}
+    assert any("reliability" in name for name in drawn)
+    assert any("loss" in name for name in drawn)
+    for name in drawn:
+        assert f"figure-{name}" in (out / "report.html").read_text()
+    made = make_run(tmp_path / "made")
+    capsys.readouterr()
+    assert main(["report", str(made), "--samples", "--output", str(out)]) == 0
+    assert "Nothing on single samples: " in capsys.readouterr().out
+    assert "Nothing on single samples: " in (out / "report.html").read_text()
+
+
+def test_an_option_of_samples_is_not_passed_over(tmp_path: Path, capsys: Capture):
+    assert main(["report", str(make_run(tmp_path / "r")), "--config-dir", "x"]) == 2
+    assert "--config-dir is for --samples" in capsys.readouterr().err

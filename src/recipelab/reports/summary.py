@@ -103,12 +103,27 @@ _SUMMARY = TypeAdapter(Summary)
 
 
 def checked(path: Path) -> dict[str, Any]:
-    """The content of a summary.json, keys that may be missing filled in. Raises UserError when it is not what a study writes."""
+    """The content of a summary.json, with what may be missing filled in.
+
+    Raises UserError when it is not what a study writes.
+    """
+    content = read_json(path)
     try:
-        return asdict(_SUMMARY.validate_json(json.dumps(read_json(path)), strict=True))
+        known = asdict(_SUMMARY.validate_json(json.dumps(content), strict=True))
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise UserError(
             f"{path} is not what `recipelab study` writes: {where or 'all of it'}: {first['msg']}"
         ) from error
+    filled: dict[str, Any] = _filled(content, known)
+    return filled
+
+
+def _filled(content: Any, known: Any) -> Any:
+    """What is there, keys that we do not know too, with the defaults of what is not."""
+    if isinstance(content, dict) and isinstance(known, dict):
+        return known | {key: _filled(value, known.get(key)) for key, value in content.items()}
+    if isinstance(content, list) and isinstance(known, list):
+        return [_filled(*pair) for pair in zip(content, known, strict=True)]
+    return content
