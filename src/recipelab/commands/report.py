@@ -29,8 +29,8 @@ def report(
 
     places: records, folders of records, studies' folders. output: the report's folder, made if need be; default:
     report_<name of the first place>. samples: also what each run makes of single validation samples (`recipelab
-    samples`), measured where its record does not keep it. every_picture: pictures of each run's figures too, where there
-    are several. config_dir: your own yaml and modules, for samples.
+    samples`), measured where its record does not keep it. every_picture: pictures of each run's figures too, where
+    there are several. config_dir: your own yaml and modules, for samples.
 
     Writes report.html, report.md, tables/*.csv, figures/*.png and *.svg, each file whole. Returns the page's path.
     Raises UserError before anything is written.
