@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +92,7 @@ class Summary:
     claims: list[ClaimNode]
     missing: list[str]
     notes: list[str]
+    levels: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 _SUMMARY = TypeAdapter(Summary)
