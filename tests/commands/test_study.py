@@ -119,6 +119,10 @@ def test_its_files_say_what_it_found(folder: Path):
     for run in summary["runs"]:
         assert (folder / run["record"] / "result.json").is_file()
     assert (folder / "table.md").read_text().startswith("| arm |")
+    assert summary["levels"]["multistep, slow"] == {"scheduler": "multistep", "average": "slow"}
+    drawn = {path.name for path in folder.glob("figures/*")}
+    assert {"curves.png", "training.png", "distances.png", "table_recipes.md", "table_scheduler.md"} <= drawn
+    assert (folder / "arms.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_dry_run_prints_the_plan_and_writes_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):

@@ -40,8 +40,8 @@ def test_shares_are_drawn_in_percent_and_gaps_stay_gaps():
 
 def test_nine_lines_are_told_apart_by_colour_or_dash():
     axes = picture(charts.lines()).axes[0]
-    looks = {(line.get_color(), str(line.get_linestyle()), line._dash_pattern) for line in axes.lines[:9]}  # type: ignore[attr-defined]
-    assert len({str(look) for look in looks}) == 9
+    looks = {(line.get_color(), str(line._dash_pattern)) for line in axes.lines[:9]}  # type: ignore[attr-defined]
+    assert len(looks) == 9
 
 
 def test_every_name_stands_once_in_the_legend():

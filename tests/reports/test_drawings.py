@@ -18,13 +18,23 @@ from recipelab.reports.tables_of_study import markdown
 SCHEDULERS, AVERAGES, SEEDS = ("cosine", "<b>constant"), ("none", "ema"), (0, 1, 2)
 GAIN = {("cosine", "none"): 0.8, ("cosine", "ema"): 0.81, ("<b>constant", "none"): 0.7, ("<b>constant", "ema"): 0.9}
 EPOCHS = 4
+VERDICT = {
+    "word": "better", "p": 0.01, "p_unadjusted": 0.01, "p_sign_flip": 0.25, "p_sign_flip_smallest": 0.25,
+    "p_equivalent": None, "margin": None, "correlation": None, "seeds_needed": 3,
+}  # fmt: skip
+
+
+def noise(scheduler: str, seed: int) -> float:
+    """Of mean 0.001, another one a scheduler, so that paired differences have a spread."""
+    return 0.001 * seed if scheduler == "cosine" else 0.001 * (0, 1, 2)[-seed]
 
 
 def run(folder: Path, scheduler: str, seed: int) -> None:
     """A record of one training with two views, without weights."""
     folder.mkdir(parents=True)
     accuracy = {
-        view: GAIN[scheduler, average] + 0.001 * seed for view, average in (("raw", "none"), ("ema_0.9", "ema"))
+        view: GAIN[scheduler, average] + noise(scheduler, seed)
+        for view, average in (("raw", "none"), ("ema_0.9", "ema"))
     }
     views = {view: {"accuracy": value, "nll": 1 - value} for view, value in accuracy.items()}
     result = {
@@ -64,7 +74,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             place = f"runs/{SCHEDULERS.index(scheduler)}/s{seed}"
             run(root / place, scheduler, seed)
             for average, view in (("none", "raw"), ("ema", "ema_0.9")):
-                value = GAIN[scheduler, average] + 0.001 * seed
+                value = GAIN[scheduler, average] + noise(scheduler, seed)
                 rows.append(
                     {
                         "arm": arm(scheduler, average),
@@ -79,24 +89,42 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for scheduler in SCHEDULERS:
         for average in AVERAGES:
             mean = GAIN[scheduler, average] + 0.001
-            difference = {"mean": mean - 0.801, "low": mean - 0.81, "high": mean - 0.79, "n": 3}
+            difference = {
+                "mean": mean - 0.801,
+                "low": mean - 0.81,
+                "high": mean - 0.79,
+                "n": 3,
+                "std": 0.001,
+                "interval": "t",
+            }
             line = {
                 "arm": arm(scheduler, average),
                 "mean": mean,
                 "low": mean - 0.01,
                 "high": mean + 0.01,
                 "n": 3,
+                "std": 0.001,
+                "interval": "t",
                 "seconds": 60.0,
                 "best": average == "ema" and scheduler != "cosine",
                 "on_front": True,
             }
-            lines.append({**line, "verdict": {"word": "better", "difference": difference}} if lines else line)
+            lines.append({**line, "verdict": VERDICT | {"difference": difference}} if lines else line)
             levels[arm(scheduler, average)] = {"scheduler": scheduler, "average": average}
-    effect = {"terms": [["scheduler", "constant"]], "mean": -0.01, "low": -0.02, "high": 0.0, "n": 3, "p": 0.2}
+    effect = {
+        "terms": [["scheduler", "constant"]],
+        "mean": -0.01,
+        "low": -0.02,
+        "high": 0.0,
+        "n": 3,
+        "std": 0.001,
+        "interval": "t",
+        "p": 0.2,
+    }
     summary = {
         "metric": "accuracy", "split": "test", "higher_is_better": True,
         "baselines": dict.fromkeys(levels, "cosine, none"),
-        "levels": levels, "arms": lines, "runs": rows, "effects": [effect], "claims": [], "notes": [],
+        "levels": levels, "arms": lines, "runs": rows, "effects": [effect], "claims": [], "notes": [], "missing": [],
     }  # fmt: skip
     (root / "summary.json").write_text(json.dumps(summary))
     (root / "study.yaml").write_text(yaml.safe_dump({"question": "Which?"}))

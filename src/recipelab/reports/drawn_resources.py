@@ -18,7 +18,7 @@ OVER_TIME = (
     ("device_memory_mb", "device memory (MB)"), ("cpu_percent", "CPU (%)"),
     ("device_utilization_percent", "device (%)"), ("device_watts", "device power (W)"), ("cpu_watts", "CPU power (W)"),
 )  # fmt: skip
-UNKNOWN = "this machine told neither device nor CPU power"
+UNKNOWN = "This machine told neither device nor CPU power"
 MOST_ARMS = 30
 
 
@@ -64,7 +64,7 @@ def power_of(run: OneRun, title: str) -> Chart | None:
     ):
         values = told.get(key)
         if values is not None and np.isfinite(values).any():
-            caption = "" if key.endswith("watts") else f"{UNKNOWN.capitalize()}; its load stands here instead."
+            caption = "" if key.endswith("watts") else f"{UNKNOWN}; its load stands here instead."
             mean = float(np.nanmean(values))
             panel = Panel(Axis("seconds"), Axis(label), [Line(told["seconds"], values, f"mean {mean:.4g}")])
             return Chart("power", title, [panel], caption)

@@ -97,6 +97,7 @@ class Summary:
     claims: list[ClaimNode] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    levels: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 _SUMMARY = TypeAdapter(Summary)
