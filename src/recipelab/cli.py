@@ -201,7 +201,7 @@ def _add_samples(commands: Any) -> None:
     sub.add_argument("--split", choices=["train", "val", "test"], default="val", help="default: val; test is counted")
     _add_view_and_checkpoint(sub)
     sub.add_argument("--top", type=int, default=16, metavar="K", help="samples of the largest loss (default: 16)")
-    sub.add_argument("--to", metavar="DIR", help="folder for the pictures (default: in the record)")
+    sub.add_argument("--to", metavar="DIR", help="folder for the pictures (default: samples_RUN, here)")
     sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
     sub.set_defaults(command=_samples)
 

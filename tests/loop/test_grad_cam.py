@@ -102,5 +102,5 @@ def test_a_perceptron_and_a_transformer_have_none() -> None:
     mlp = MLP(width=8, num_classes=3, input_channels=2, image_size=(8, 8)).eval()
     assert last_spatial_layer(mlp, images()) is None
     options = {"img_size": 32, "patch_size": 8, "embed_dim": 12, "depth": 1, "num_heads": 2}
-    vit = timm_model(name="vit_tiny_patch16_224", kwargs=options, num_classes=3, input_channels=2, image_size=(32, 32))
+    vit = timm_model(name="vit_tiny_patch16_224", options=options, num_classes=3, input_channels=2, image_size=(32, 32))
     assert last_spatial_layer(vit.eval(), torch.randn(1, 2, 32, 32)) is None

@@ -9,12 +9,13 @@ from typing import Literal
 
 from rich.table import Table
 
-from recipelab.commands.ask import Ask
+from recipelab.commands.ask import Ask, key_of
 from recipelab.commands.insight_figures import figures
 from recipelab.commands.insight_kept import Insight, plain, read
 from recipelab.commands.insight_measure import measure
 from recipelab.commands.samples import recorded_digest, samples_for
 from recipelab.commands.trained import Trained, open_all, sort_words
+from recipelab.config.identity import PLACE_KEYS
 from recipelab.core.cells import printable
 from recipelab.core.errors import UserError
 from recipelab.figures.chart import Figure
@@ -64,6 +65,9 @@ def insight(
         raise UserError(f"--top {top}: 1 to {MOST} samples can be kept")
     if split not in ("train", "val", "test"):
         raise UserError(f"--split {split}: a run has the splits train, val, test")
+    if other := [one for one in overrides if key_of(one).split(".")[0] == "data" and key_of(one) not in PLACE_KEYS]:
+        places = ", ".join(sorted(PLACE_KEYS))
+        raise UserError(f"{other[0]}: samples are the run's own data; what can be told is where they are: {places}")
     ask = Ask(overrides, None, run.config_dir)
     member = open_all([str(run.path)], ask, checkpoint, say)[0]
     view = _one_view(member, view)
