@@ -19,6 +19,7 @@ RECIPE_COMMANDS = {
 RUNS = "list run records as a table"
 EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
 STUDY = "run a study: the fewest trainings that answer its question, and what they prove"
+TUNE = "search over recipes with Optuna: draw, train, prune, repeat; the best recipe, and what mattered"
 AVERAGE = "make an average of a finished run's weights, of any decay, from what its record keeps"
 PREDICT = "what trained runs say of image files, as CSV"
 LEDGER = "draw what became of every validation sample in a run; compare runs sample by sample"
@@ -98,6 +99,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--multirun", "-m", action="store_true", help=text)
             _add_order(sub)
     _add_study(commands)
+    _add_tune(commands)
     _add_evaluate(commands)
     _add_predict(commands)
     _add_ledger(commands)
@@ -118,6 +120,25 @@ def _add_study(commands: Any) -> None:
     sub.add_argument("--quiet", action="store_true", help="print nothing; the study's study.log has it all")
     _add_order(sub)
     sub.set_defaults(command=_study)
+
+
+def _add_tune(commands: Any) -> None:
+    sub = commands.add_parser("tune", help=TUNE, description=TUNE, allow_abbrev=False)
+    text = (
+        "first perhaps a search of the package, of --config-dir, or a yaml file; then what is drawn, 'optimizer.lr="
+        "log(0.01,1)' model=cnn,mlp, what all trials share, data=cifar10, and search.KEY, trials=30, sampler=tpe"
+    )
+    sub.add_argument("overrides", nargs="*", metavar="NAME|KEY=VALUE", help=text)
+    sub.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at once (default: 1)")
+    sub.add_argument("--retry", type=int, default=1, metavar="N", help="further tries of a crashed trial (default: 1)")
+    text = "an SQL storage of Optuna's, which several machines can share (default: search.db in the search's folder)"
+    sub.add_argument("--storage", metavar="URL", help=text)
+    sub.add_argument("--name", metavar="NAME", help="of the search in its storage, and of its folder")
+    sub.add_argument("--output", metavar="DIR", default="outputs/searches", help="default: %(default)s")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.add_argument("--dry-run", action="store_true", help="check the search, print what it is, run nothing")
+    sub.add_argument("--quiet", action="store_true", help="print nothing; the search's search.log has it all")
+    sub.set_defaults(command=_tune)
 
 
 def _add_order(sub: argparse.ArgumentParser) -> None:
@@ -209,7 +230,7 @@ class _RecipeParser(argparse.ArgumentParser):
     """A command; the help of one over a recipe goes on with every group, choice and key."""
 
     def format_help(self) -> str:
-        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger, _study, _average):
+        if self.get_default("command") in (_runs, _evaluate, _predict, _ledger, _study, _average, _tune):
             return super().format_help()
         from recipelab.config.describe import keys
 
@@ -257,6 +278,14 @@ def _study(options: argparse.Namespace) -> int:
     from recipelab.commands.study import study
 
     study(options.name, *options.overrides, dry_run=options.dry_run, output=options.output, **_order(options))
+    return 0
+
+
+def _tune(options: argparse.Namespace) -> int:
+    from recipelab.commands.tune import tune
+
+    names = ("jobs", "retry", "storage", "name", "output", "config_dir", "dry_run", "quiet")
+    tune(*options.overrides, **{name: getattr(options, name) for name in names})
     return 0
 
 
