@@ -19,6 +19,7 @@ RECIPE_COMMANDS = {
 RUNS = "list run records as a table"
 EVALUATE = "measure trained runs, alone or as an ensemble, on a split or on other data"
 STUDY = "run a study: the fewest trainings that answer its question, and what they prove"
+TUNE = "search over recipes with Optuna: draw, train, prune, repeat; the best recipe, and what mattered"
 AVERAGE = "make an average of a finished run's weights, of any decay, from what its record keeps"
 EXPORT = "write a view of a run as a safetensors, ONNX or torch.export file, checked against the network"
 SAMPLES = "what a run makes of single samples: calibration, confusions, top losses, Grad-CAM"
@@ -101,6 +102,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--multirun", "-m", action="store_true", help=text)
             _add_order(sub)
     _add_study(commands)
+    _add_tune(commands)
     _add_evaluate(commands)
     _add_predict(commands)
     _add_ledger(commands)
@@ -124,6 +126,25 @@ def _add_study(commands: Any) -> None:
     sub.add_argument("--quiet", action="store_true", help="print nothing; the study's study.log has it all")
     _add_order(sub)
     sub.set_defaults(command=_study)
+
+
+def _add_tune(commands: Any) -> None:
+    sub = commands.add_parser("tune", help=TUNE, description=TUNE, allow_abbrev=False)
+    text = (
+        "first perhaps a search of the package, of --config-dir, or a yaml file; then what is drawn, 'optimizer.lr="
+        "log(0.01,1)' model=cnn,mlp, what all trials share, data=cifar10, and search.KEY, trials=30, sampler=tpe"
+    )
+    sub.add_argument("overrides", nargs="*", metavar="NAME|KEY=VALUE", help=text)
+    sub.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at once (default: 1)")
+    sub.add_argument("--retry", type=int, default=1, metavar="N", help="further tries of a crashed trial (default: 1)")
+    text = "an SQL storage of Optuna's, which several machines can share (default: search.db in the search's folder)"
+    sub.add_argument("--storage", metavar="URL", help=text)
+    sub.add_argument("--name", metavar="NAME", help="of the search in its storage, and of its folder")
+    sub.add_argument("--output", metavar="DIR", default="outputs/searches", help="default: %(default)s")
+    sub.add_argument("--config-dir", metavar="DIR", help="the folder of your own yaml and modules")
+    sub.add_argument("--dry-run", action="store_true", help="check the search, print what it is, run nothing")
+    sub.add_argument("--quiet", action="store_true", help="print nothing; the search's search.log has it all")
+    sub.set_defaults(command=_tune)
 
 
 def _add_order(sub: argparse.ArgumentParser) -> None:
@@ -307,6 +328,14 @@ def _study(options: argparse.Namespace) -> int:
     return 0
 
 
+def _tune(options: argparse.Namespace) -> int:
+    from recipelab.commands.tune import tune
+
+    names = ("jobs", "retry", "storage", "name", "output", "config_dir", "dry_run", "quiet")
+    tune(*options.overrides, **{name: getattr(options, name) for name in names})
+    return 0
+
+
 ORDER: dict[str, Any] = {"dry_run": False, "jobs": 1, "launcher": "local", "retry": 0, "mixed": False, "option": []}
 
 
@@ -432,5 +461,5 @@ def _runs(options: argparse.Namespace) -> int:
     return 0
 
 
-PLAIN = (_runs, _evaluate, _predict, _ledger, _study, _average, _report, _samples, _export)
+PLAIN = (_runs, _evaluate, _predict, _ledger, _study, _tune, _average, _report, _samples, _export)
 """Commands over records, whose help has no groups and keys of recipes."""

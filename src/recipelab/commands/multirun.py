@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 
 from recipelab.commands.study import Order, run_study
+from recipelab.config.overrides import search_hint
 from recipelab.core.errors import UserError
 from recipelab.studies.findings import Findings
 
@@ -26,7 +27,8 @@ def multirun(overrides: Sequence[str], *, dry_run: bool = False, **order: Any) -
         try:
             parsed = parser.parse_override(word)
         except (HydraException, ValueError) as error:
-            raise UserError(f"cannot read the override {word!r}: {str(error).splitlines()[0]}") from None
+            reason = str(error).splitlines()[0]
+            raise UserError(f"cannot read the override {word!r}: {reason}{search_hint(word)}") from None
         key = parsed.key_or_group
         if key == "seed":
             values = list(parsed.sweep_iterator()) if parsed.is_sweep_override() else [parsed.value()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -29,9 +30,16 @@ def parse(overrides: Sequence[str], choices: Mapping[str, Sequence[str]]) -> lis
             parsed.append(parser.parse_override(text))
         except (HydraException, ValueError) as error:
             reason = str(error).splitlines()[0]
-            hint = "\n  a key and a value are expected: trainer.epochs=10" if "=" not in text else ""
+            hint = "\n  a key and a value are expected: trainer.epochs=10" if "=" not in text else search_hint(text)
             raise UserError(f"cannot read the override {text!r}: {reason}{hint}") from None
     return [_judged(override, choices) for override in parsed]
+
+
+def search_hint(text: str) -> str:
+    """What to add to the message about an override whose value only a search draws, such as log(0.01,1)."""
+    if not re.match(r"[^=]+=\s*(log|uniform|int)\(", text):
+        return ""
+    return f"\n  a value that is drawn belongs to a search: recipelab tune {shlex.quote(text)}"
 
 
 def _judged(override: Override, choices: Mapping[str, Sequence[str]]) -> Override:
