@@ -35,7 +35,9 @@ def test_a_claim_is_judged_by_its_own_metric(metric: str, by: float, monkeypatch
         {"arm": "b", "than": "a", "metric": metric, "by": by, "verdict": "worse"},
     ]
     study = Study(arms={"a": [], "b": []}, seeds=[0, 1, 2], claims=claims)
-    asked = [SimpleNamespace(arm=SimpleNamespace(name=name), seed=seed) for name in "ab" for seed in study.seeds]
+    asked = [
+        SimpleNamespace(arm=SimpleNamespace(name=name, levels={}), seed=seed) for name in "ab" for seed in study.seeds
+    ]
     plan = SimpleNamespace(asked=asked, trajectories=[])
     found = findings(
         study, plan, Path(), metric="accuracy", higher=lambda name: name != "nll", baselines={"a": "b", "b": "b"}

@@ -159,7 +159,7 @@ def _mean(arm: ArmNumbers, found: Numbers) -> Cell:
     scale, line = (100 if found.percent else 1), arm.line
     half = "" if line["low"] is None else f" ± {(line['high'] - line['low']) / 2 * scale:.2f}"
     runs = tuple(one.run.name for one in arm.readings)
-    return Cell(f"{line['mean'] * scale:.4g}{half}", line["mean"] * scale, "best" if line["best"] else "", runs)
+    return Cell(f"{line['mean'] * scale:.2f}{half}", line["mean"] * scale, "best" if line["best"] else "", runs)
 
 
 def _minutes(arm: ArmNumbers) -> Cell:
