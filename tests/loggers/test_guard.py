@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -61,3 +63,27 @@ def test_a_failure_is_said_once_and_ends_the_logging(method, calls):
 def test_ctrl_c_passes():
     with pytest.raises(KeyboardInterrupt):
         run(Recorder("log", KeyboardInterrupt))
+
+
+def test_what_a_logger_returns_is_said():
+    class Says(Recorder):
+        def open(self, folder, config):
+            return "curves: there"
+
+    assert run(Says()) == ["curves: there"]
+
+
+def test_a_logger_that_hangs_at_the_end_is_left_behind():
+    let_go = threading.Event()
+
+    class Hangs(Recorder):
+        patience = 0.2
+
+        def close(self, result):
+            let_go.wait(30)
+
+    began = time.monotonic()
+    (said,) = run(Hangs())
+    assert time.monotonic() - began < 10
+    assert said.startswith("warning: logger Hangs has not closed after 0.2 s; the run ends without it")
+    let_go.set()

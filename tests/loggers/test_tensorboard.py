@@ -14,7 +14,8 @@ from tensorboard.plugins.hparams import plugin_data_pb2
 from tensorboard.summary.writer import event_file_writer
 
 import recipelab
-from recipelab.loggers.tensorboard import TensorBoard, tag
+from recipelab.loggers.tags import tag
+from recipelab.loggers.tensorboard import TensorBoard
 
 CONFIG = {
     "seed": 1,
@@ -42,6 +43,8 @@ COLUMNS = {
     "val_raw_top5": "Top5/val_raw",
     "val_raw_f1": "F1/val_raw",
     "val_ema_0.999_accuracy": "Accuracy/val_ema_0.999",
+    "ema_0.999_weight_norm": "Model/weight_norm_ema_0.999",
+    "ema_0.999_distance": "Model/weight_diff_norm_ema_0.999",
 }
 
 
@@ -135,6 +138,18 @@ def test_a_resumed_run_leaves_no_double_rows(tmp_path, monkeypatch):
     assert curve(read, "Model/lr") == expected
     assert [event.step for event in read.Scalars("Model/lr")] == list(range(1, 10))
     assert read.SummaryMetadata("_hparams_/session_end_info")
+
+
+def test_a_resumed_run_has_the_rows_of_the_record_whatever_a_kill_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
+    run(tmp_path, range(1, 4), {"status": "interrupted"})  # rows 4 to 6 reached the record alone
+    names = ["step", *COLUMNS]
+    lines = [",".join(repr(row(step, 3.0)[name]) for name in names) for step in range(1, 7)]
+    (tmp_path / "metrics.csv").write_text("\n".join([",".join(names), *lines]) + "\n")
+    run(tmp_path, range(7, 9), {"status": "interrupted"}, scale=3.0)
+    expected = {step: float(np.float32(row(step, 3.0)["grad_norm"])) for step in range(1, 9)}
+    assert curve(events(tmp_path), "Model/grad_norm") == expected
+    assert [event.step for event in events(tmp_path).Scalars("Model/grad_norm")] == list(range(1, 9))
 
 
 def test_a_run_that_ended_before_its_first_row(tmp_path):

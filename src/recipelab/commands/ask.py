@@ -13,6 +13,7 @@ from recipelab.config.objects import Objects
 from recipelab.config.slots import SLOTS
 from recipelab.config.trust import refuse_places
 from recipelab.core.errors import UserError, did_you_mean
+from recipelab.loggers.several import listed
 
 DATASETS = "data=datasets"  # the choice of data that holds datasets given as objects
 DATA_PARTS = ("train", "test", "val")
@@ -81,7 +82,9 @@ def ask_with_objects(ask: Ask, objects: Mapping[str, Any]) -> Ask:
     for name, value in objects.items():
         if name not in SLOTS:
             raise UserError(f"train({name}=...): there is no such slot{did_you_mean(name, SLOTS)}")
-        if name != "data" or all(hasattr(value, member) for member in SLOTS["data"].members):
+        if name == "logger" and isinstance(value, list | tuple):
+            found[name] = listed(value)
+        elif name != "data" or all(hasattr(value, member) for member in SLOTS["data"].members):
             found[name] = value
         elif isinstance(value, tuple) and len(value) in (2, 3):
             found |= {f"data.{part}": item for part, item in zip(DATA_PARTS, value, strict=False) if item is not None}

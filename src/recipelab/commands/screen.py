@@ -17,7 +17,7 @@ from recipelab.commands.assemble import Parts
 from recipelab.commands.averages import averages_lines
 from recipelab.commands.job import Job
 from recipelab.core.facts import Facts
-from recipelab.loggers.guard import Guarded
+from recipelab.loggers.several import Mirror
 from recipelab.loop.device import Execution
 from recipelab.loop.plan import Plan
 from recipelab.metrics.catalogue import PRIMARY, TIE_BREAKER
@@ -34,7 +34,7 @@ class Screen:
     progress: show a bar (epoch, images/s, loss, time left) on standard error.
     """
 
-    def __init__(self, record: Record, log: Log, logger: Guarded | None, plan: Plan, *, progress: bool) -> None:
+    def __init__(self, record: Record, log: Log, logger: Mirror | None, plan: Plan, *, progress: bool) -> None:
         self.record, self.log, self.logger, self.plan = record, log, logger, plan
         self.bar = _bar() if progress else None
         self.task: Any = None

@@ -100,8 +100,10 @@ def run_study(
     metric = _metric(definition, plan, order.config_dir)
     first = plan.asked[0].recipe
     lower_is_better(first, metric)  # refused now where it cannot be told
+    if "logger" in first.slots:
+        first.slots["logger"].build()  # refused now, and not in every training
     with _written_to(folder, UserError):
-        _open(folder, definition, words, planner.pinned, log)
+        _open(folder, definition, words, {"pinned": planner.pinned, "trainings": _trainings(plan)}, log)
     outcome = _execute(folder, plan, order, log, again)
     found = findings(
         definition,
@@ -147,13 +149,21 @@ def _state(folder: Path) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def _open(folder: Path, definition: Study, words: Sequence[str], pinned: dict[str, Any], log: Log) -> None:
+def _trainings(plan: Plan) -> dict[str, Any]:
+    """What is read from each training, by the name of its folder."""
+    return {
+        t.name: {"arms": list(dict.fromkeys(one.arm.name for one in t.serves)), "seed": t.serves[0].seed}
+        for t in plan.trajectories
+    }
+
+
+def _open(folder: Path, definition: Study, words: Sequence[str], state: dict[str, Any], log: Log) -> None:
     """The study's folder, with what it is and how it is executed."""
     if not folder.is_dir():
         new_folder(folder.parent, folder.name)
     (folder / "logs").mkdir(exist_ok=True)
     log.attach(folder / "study.log")
-    atomic.write_json(folder / STATE, {"schema": 1, "pinned": pinned})
+    atomic.write_json(folder / STATE, {"schema": 1, **state})
     text = yaml.safe_dump({**_written(definition), "overrides": list(words)}, sort_keys=False, allow_unicode=True)
     atomic.write_text(folder / "study.yaml", text)
 

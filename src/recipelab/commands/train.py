@@ -34,7 +34,8 @@ from recipelab.commands.stored import open_store, store_line, stored
 from recipelab.config.identity import fingerprint_hash
 from recipelab.config.objects import objects_in
 from recipelab.core.errors import Interrupted, RunError, UserError
-from recipelab.loggers.guard import Guarded
+from recipelab.loggers.guard import Logger
+from recipelab.loggers.several import Mirror, guarded
 from recipelab.loop.best import Bests
 from recipelab.loop.cluster import Place, detect
 from recipelab.loop.device import applied, fingerprint
@@ -84,7 +85,8 @@ def train(
         process_group(job, ask, place, stop) as ranks,
     ):
         with ranks.blamed():
-            parts = assemble(job, ranks.agreed(stop), ranks)  # the last that may refuse; nothing is written before it
+            parts = assemble(job, ranks.agreed(stop), ranks)
+            built = _logger(job)  # the last that may refuse; nothing is written before it
             if reason := compile_model(job, parts):
                 log(f"torch.compile could not be used; the run goes on without: {reason}")
                 job = replace(job, execution=replace(job.execution, compile=False))
@@ -93,8 +95,13 @@ def train(
         again = shlex.join(["recipelab", "train", *ask.words(), f"trainer.resume={record.path}"])
         with record:
             start = _start(job, parts)  # a refused resume leaves its record as it was
-            with _resources(record, job) as resources, _ending(record, log, again), ranks.blamed():
-                result = _run(job, replace(parts, hooks=told), start, record, log, again)
+            with (
+                _resources(record, job) as resources,
+                _opened(built, job, record, log) as logger,
+                _ending(record, log, again),
+                ranks.blamed(),
+            ):
+                result = _run(job, replace(parts, hooks=told), start, record, log, again, logger)
                 unreadable = job.unreadable(ranks, log)
                 told.call("after_run", {**record.result(), **_peaks(resources)})
                 record.update_result(**_peaks(resources), unreadable_samples=unreadable, status="finished")
@@ -151,7 +158,9 @@ def _start(job: Job, parts: Parts) -> Start:
     return Start(state, bests, environment, execution, identity)
 
 
-def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: str) -> dict[str, Any]:
+def _run(
+    job: Job, parts: Parts, start: Start, record: Record, log: Log, again: str, logger: Mirror | None
+) -> dict[str, Any]:
     """From the record's first lines to the result: describe, train, open the lockbox."""
     began, before = time.perf_counter(), start.state.total_seconds
     if job.resumed:
@@ -170,10 +179,7 @@ def _run(job: Job, parts: Parts, start: Start, record: Record, log: Log, again: 
     if job.recipe.param_groups:
         log.table(groups_table(parts.step.optimizer, parts.step.base_lrs, parts.step.model))
 
-    with (
-        _mirror(job, record, log) as logger,
-        Screen(record, log, logger, parts.plan, progress=wants_bar(job.recipe.run.progress)) as screen,
-    ):
+    with Screen(record, log, logger, parts.plan, progress=wants_bar(job.recipe.run.progress)) as screen:
         shared = SharedRun(record.path, start.identity, plain_facts(job.facts))
         parts.device.ranks.tell(shared)
         run = training(parts, start.state, start.bests, screen, shared)
@@ -257,13 +263,19 @@ def _result(job: Job, state: State, parts: Parts, found: dict[str, Any]) -> dict
     }
 
 
+def _logger(job: Job) -> Logger | None:
+    """The logger of the recipe. Raises UserError for one that cannot be, such as of a package that is missing."""
+    slot = job.recipe.slots.get("logger")
+    return slot.build() if slot else None
+
+
 @contextlib.contextmanager
-def _mirror(job: Job, record: Record, log: Log) -> Iterator[Guarded | None]:
-    """The logger of the recipe, closed however the run ends, so that what it holds back is written."""
-    if "logger" not in job.recipe.slots:
+def _opened(built: Logger | None, job: Job, record: Record, log: Log) -> Iterator[Mirror | None]:
+    """The logger at work, and closed however the run has ended, so that what it holds back is written."""
+    if built is None:
         yield None
         return
-    logger = Guarded(job.recipe.slots["logger"].build(), log)
+    logger = guarded(built, log)
     logger.open(record.path, job.recipe.config)
     try:
         yield logger

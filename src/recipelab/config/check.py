@@ -238,7 +238,7 @@ def _slot(name: str, node: Any, composed: Composed, objects: Objects) -> Bound |
     # keys that every choice of the slot shares are checked beside the slot's own, and kept apart
     keep = {k: v for k, v in filled.items() if k in schema.parameters or k not in shared}
     bound = replace(bound, kwargs=keep)
-    return _with_inside(bound, composed, objects) if name == "data" else bound
+    return _with_inside(bound, composed, objects) if name in INSIDE else bound
 
 
 def _own_metrics(items: Sequence[str | Mapping[str, Any]], composed: Composed) -> dict[str, Bound]:
@@ -285,16 +285,21 @@ def _with_inside(bound: Bound, composed: Composed, objects: Objects) -> Bound:
         name = f"{bound.slot}.{key}"
         if name in objects:
             inside[key], kwargs[key] = _given(name, objects[name]), hollow(objects[name])
-        elif isinstance(node, Mapping) and bound.slot in INSIDE:
+        elif isinstance(node, Mapping) and (bound.slot == "data" or bound.schema.open or "_target_" in node):
             refuse_hollow(name, node)
-            inside[key] = _inside(name, node, composed)
+            inside[key] = _inside(name, node, composed, [k for k in bound.kwargs if k != key])
             kwargs[key] = {"_target_": node.get("_target_"), **inside[key].kwargs}
     return replace(bound, kwargs=kwargs, inside=inside)
 
 
-def _inside(name: str, node: Mapping[str, Any], composed: Composed) -> Bound:
+def _inside(name: str, node: Mapping[str, Any], composed: Composed, others: Sequence[str]) -> Bound:
+    """others: the keys beside it, one of which may have been meant."""
     if "_target_" not in node:
-        raise UserError(f"{name}={dict(node)}: a class or function is expected: {name}._target_=my_module.MyDataset")
+        slot, _, key = name.partition(".")
+        raise UserError(
+            f"{name}={dict(node)}: a class or function is expected: {name}._target_=my_module.MyClass"
+            f"{did_you_mean(key, others, f'{slot}.')}"
+        )
     trusted = composed.trusted or node["_target_"] in composed.named
     target = locate(name, node["_target_"], trusted=trusted, own=composed.own)
     own = {key: value for key, value in node.items() if key != "_target_"}

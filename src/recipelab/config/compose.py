@@ -25,7 +25,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from recipelab.config.overrides import PRESETS, TOP_KEYS, line, parse
+from recipelab.config.overrides import PRESETS, TOP_KEYS, lines, parse
 from recipelab.config.schema import OPTIONAL_SECTIONS
 from recipelab.config.slots import SLOTS
 from recipelab.config.tree import groups, packaged_tree
@@ -186,11 +186,15 @@ def _shadowed(user: Path | None) -> Iterator[str]:
 
 def _anew(overrides: Sequence[Override], user: Path | None) -> dict[str, Any]:
     """The defaults with overrides applied."""
-    config = _hydra(user, [line(o) for o in overrides])
+    config = _hydra(user, _lines(overrides))
     optional = [o for o in overrides if o.key_or_group.split(".")[0] in OPTIONAL_SECTIONS and "." in o.key_or_group]
     if optional:
-        _refuse_unchosen(optional, _hydra(user, [line(o) for o in overrides if o not in optional]))
+        _refuse_unchosen(optional, _hydra(user, _lines([o for o in overrides if o not in optional])))
     return _plain(config)
+
+
+def _lines(overrides: Sequence[Override]) -> list[str]:
+    return [line for override in overrides for line in lines(override)]
 
 
 def _refuse_unchosen(overrides: Sequence[Override], config: Mapping[str, Any]) -> None:
@@ -202,7 +206,7 @@ def _refuse_unchosen(overrides: Sequence[Override], config: Mapping[str, Any]) -
             raise UserError(f"{override.input_line} has nothing to apply to, as {name} is none: choose one, {found}")
 
 
-def _hydra(user: Path | None, lines: list[str]) -> DictConfig:
+def _hydra(user: Path | None, words: list[str]) -> DictConfig:
     """Hydra's compose over the user's tree and ours, in that order.
 
     Not `initialize_config_dir` and `hydra.searchpath`: what that adds stands behind the main tree, and where the user's
@@ -216,7 +220,7 @@ def _hydra(user: Path | None, lines: list[str]) -> DictConfig:
     try:
         version.setbase("1.3")
         Hydra.create_main_hydra2("recipelab", path)
-        return hydra_compose("train", lines)
+        return hydra_compose("train", words)
     except (HydraException, OmegaConfBaseException) as error:
         raise UserError(_hydra_message(error)) from None
     finally:
@@ -248,7 +252,7 @@ def _onto(base: Mapping[str, Any], overrides: Sequence[Override], user: Path | N
         name = override.key_or_group
         if name in PRESETS:
             raise UserError(f"{name}= chooses a preset over the defaults; it cannot change a recipe given by --config")
-        node = _hydra(user, [line(override)]).get(name)
+        node = _hydra(user, lines(override)).get(name)
         config.pop(name, None)
         if node is not None:
             config[name] = node

@@ -18,6 +18,7 @@ from recipelab.config.slots import SLOTS
 from recipelab.core.errors import UserError, did_you_mean, nearest
 
 PRESETS = ("recipe", "env")
+MANY = {"logger": "recipelab.loggers.several.Several"}  # groups of which several choices may be taken, and by what
 TOP_KEYS = tuple(f.name for f in fields(Run))
 
 
@@ -56,6 +57,8 @@ def _judged(override: Override, choices: Mapping[str, Sequence[str]]) -> Overrid
         raise UserError(f"{override.input_line}: {head} cannot be deleted{instead}")
     if not rest and head in choices:
         value = override.value()
+        if isinstance(value, list) and head in MANY:
+            return _judged_list(override, [str(item) for item in value], choices[head])
         value = "none" if value is None else str(value)
         if value not in choices[head]:
             same = choice_here(head, value, list(choices[head]))
@@ -73,6 +76,19 @@ def _judged(override: Override, choices: Mapping[str, Sequence[str]]) -> Overrid
     )
 
 
+def _judged_list(override: Override, names: Sequence[str], choices: Sequence[str]) -> Override:
+    """`override`, such as logger=[tensorboard,wandb], if it names choices that do something, each once."""
+    key, real = override.key_or_group, [choice for choice in choices if choice != "none"]
+    for name in names:
+        if name not in real:
+            raise UserError(
+                f"{key}: {name} is no choice of a list{did_you_mean(name, real)}\n  choices: {', '.join(real)}"
+            )
+    if not names or len(set(names)) < len(names):
+        raise UserError(f"{override.input_line}: a list names one choice or more, each once; for none: {key}=none")
+    return override
+
+
 def _nearest_key(head: str, rest: str, choices: Mapping[str, Sequence[str]]) -> str:
     """«did you mean ...?»: a section, a group, a key at the top, or a key that stands in a section."""
     inside = {f.name: f"{name}.{f.name}" for name, kind in {"data": Data, **SECTIONS}.items() for f in fields(kind)}
@@ -85,14 +101,19 @@ def _nearest_key(head: str, rest: str, choices: Mapping[str, Sequence[str]]) -> 
     return f"\n  did you mean: {inside.get(best, best)}{f'.{rest}' if rest else ''}"
 
 
-def line(override: Override) -> str:
-    """The override as Hydra takes it: `++` lets a key be set that the yaml does not spell out; `check` knows it."""
+def lines(override: Override) -> list[str]:
+    """The override as Hydra takes it: `++` lets a key be set that the yaml does not spell out; `check` knows it.
+
+    A list of choices becomes one line a choice, each at a key of its own name: logger.tensorboard, logger.wandb.
+    """
     if override.type is OverrideType.DEL:
-        return str(override.input_line)
+        return [str(override.input_line)]
     key, value = str(override.input_line).lstrip("+").split("=", 1)
+    if isinstance(names := override.value(), list) and key in MANY:
+        return [f"{key}=none", *(f"+{key}@{key}.{name}={name}" for name in names), f"++{key}._target_={MANY[key]}"]
     if "." not in key and key not in TOP_KEYS:
-        return f"{key}={'none' if override.value() is None else value}"
-    return f"++{key}={value}"
+        return [f"{key}={'none' if override.value() is None else value}"]
+    return [f"++{key}={value}"]
 
 
 _UNQUOTED = re.compile(r"[\w\-/+.$%*@?|]+")

@@ -48,8 +48,11 @@ SLOTS: dict[str, Slot] = {
 PLACES = {**SLOTS, "metrics": Slot("recipelab.metrics", ("update", "compute", "to"), base="torchmetrics:Metric")}
 
 
-# What stands inside a slot, under a key of its node: a data slot may hold torch Datasets.
-INSIDE: dict[str, Slot] = {"data": Slot("recipelab.data", ("__len__", "__getitem__"), base="torch.utils.data:Dataset")}
+# What stands inside a slot, under a key of its node: a data slot may hold torch Datasets, a logger several others.
+INSIDE: dict[str, Slot] = {
+    "data": Slot("recipelab.data", ("__len__", "__getitem__"), base="torch.utils.data:Dataset"),
+    "logger": SLOTS["logger"],
+}
 
 
 def kind_of(slot: str) -> Slot:

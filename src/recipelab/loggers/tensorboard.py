@@ -8,20 +8,16 @@ from typing import Annotated, Any
 
 from annotated_types import Ge
 
-# What a metric of metrics.csv is called as a group of curves. Cross-entropy is what trainings call the loss.
-_GROUPS = {"loss": "Loss", "nll": "Loss", "accuracy": "Accuracy", "top5": "Top5", "f1": "F1"} | {
-    name: name.upper() for name in ("mse", "mae", "rmse", "r2", "auroc", "ece")
-}
-_SPEED = ("seconds", "epoch_seconds", "images_per_second")
-_PROGRESS = ("epoch", "samples")
+from recipelab.loggers.beside import earlier_rows
+from recipelab.loggers.tags import final, tag
 
 
 class TensorBoard:
     """Curves (`Loss/train`, `Accuracy/val_raw`, `Model/lr`), the recipe as text, and its keys as hparams with the
     final metrics (`Eval/Accuracy/best_raw_test`) when the run has finished.
 
-    After a resume the curves are cut back to where the run went on. TensorBoard keeps single precision; metrics.csv
-    has every digit.
+    After a resume the curves are those of metrics.csv, whatever was drawn before. TensorBoard keeps single precision;
+    metrics.csv has every digit.
 
     flush_secs: seconds after which events are written out.
     """
@@ -40,6 +36,8 @@ class TensorBoard:
         self._step = None
         self._writer = SummaryWriter(str(folder / "tensorboard"), flush_secs=self._flush_secs)
         self._writer.add_text("config", _table(config), 0)
+        for step, row in earlier_rows(folder):  # again: a kill may have lost some, a fork or another logger has none
+            self.log(row, step)
 
     def log(self, row: Mapping[str, float | None], step: int) -> None:
         """Add one row of metrics.csv at `step`."""
@@ -61,11 +59,11 @@ class TensorBoard:
     def close(self, result: dict[str, Any]) -> None:
         """Write the final metrics and close. result: as in result.json; the hparams only when it has final metrics,
         since TensorBoard keeps the first hparams that it sees and an interrupted run may be resumed."""
-        final = dict(_final(result))
-        for name, value in final.items():
+        found = final(result)
+        for name, value in found.items():
             self._writer.add_scalar(name, value, self._step or 0)
-        if final:
-            self._hparams(final)
+        if found:
+            self._hparams(found)
         self._writer.close()
 
     def _purge(self, step: int) -> None:
@@ -75,34 +73,13 @@ class TensorBoard:
         start = Event(step=step, session_log=SessionLog(status=SessionLog.START))
         self._writer.file_writer.add_event(start, step)
 
-    def _hparams(self, final: dict[str, float]) -> None:
+    def _hparams(self, found: dict[str, float]) -> None:
         # SummaryWriter.add_hparams would make a second run, named by the time, in a folder of its own.
         from torch.utils.tensorboard import summary as summaries
 
         make: Any = summaries.hparams
-        for summary in make(dict(_flat(self._config)), final):
+        for summary in make(dict(_flat(self._config)), found):
             self._writer.file_writer.add_summary(summary)
-
-
-def tag(column: str) -> str:
-    """The curve of a column of metrics.csv: train_loss -> Loss/train, val_ema_0.999_nll -> Loss/val_ema_0.999."""
-    split, _, rest = column.partition("_")
-    if split in ("train", "val", "test") and rest:
-        view, _, metric = rest.rpartition("_")
-        return f"{_GROUPS.get(metric, metric)}/{'_'.join(filter(None, (split, view)))}"
-    if column in _SPEED:
-        return f"Speed/{column}"
-    return f"{'Progress' if column in _PROGRESS else 'Model'}/{column}"
-
-
-def _final(result: dict[str, Any]) -> Iterator[tuple[str, float]]:
-    """Eval/{metric}/{checkpoint}_{view}_{split} of every number in the result."""
-    for split in ("train", "val", "test"):
-        for checkpoint, views in (result.get(split) or {}).items():
-            for view, metrics in views.items():
-                for metric, value in metrics.items():
-                    if isinstance(value, int | float):
-                        yield f"Eval/{_GROUPS.get(metric, metric)}/{checkpoint}_{view}_{split}", float(value)
 
 
 def _flat(config: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, bool | int | float | str]]:
