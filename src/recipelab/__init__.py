@@ -21,6 +21,8 @@ __all__ = [
     "insights",
     "load_run",
     "predict",
+    "report",
+    "study",
     "sweep_decays",
     "train",
 ]
@@ -33,6 +35,8 @@ _HOMES = {
     "insights": "recipelab.commands.insight",
     "load_run": "recipelab.loop.load_run",
     "predict": "recipelab.commands.predict",
+    "report": "recipelab.commands.report",
+    "study": "recipelab.commands.study",
     "sweep_decays": "recipelab.commands.sweep_decays",
     "train": "recipelab.commands.train",
 }
@@ -44,6 +48,8 @@ if TYPE_CHECKING:
     from recipelab.commands.export import export
     from recipelab.commands.insight import insights
     from recipelab.commands.predict import predict
+    from recipelab.commands.report import report
+    from recipelab.commands.study import study
     from recipelab.commands.sweep_decays import sweep_decays
     from recipelab.commands.train import train
     from recipelab.loop.load_run import load_run

@@ -6,6 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Mapping
+from importlib.util import find_spec
 from types import TracebackType
 from typing import Any
 
@@ -36,7 +37,9 @@ class Screen:
 
     def __init__(self, record: Record, log: Log, logger: Mirror | None, plan: Plan, *, progress: bool) -> None:
         self.record, self.log, self.logger, self.plan = record, log, logger, plan
-        self.bar = _bar() if progress else None
+        if progress and not can_draw_bars():
+            log("progress: a bar in a notebook needs the package ipywidgets; without it there is a line an evaluation")
+        self.bar = _bar() if progress and can_draw_bars() else None
         self.task: Any = None
 
     def __enter__(self) -> Screen:
@@ -94,6 +97,11 @@ def _bar() -> Progress:
         refresh_per_second=4,
         transient=True,
     )
+
+
+def can_draw_bars() -> bool:
+    """In a notebook rich draws with ipywidgets; without them it would warn, or write a bar below a bar."""
+    return not Console().is_jupyter or find_spec("ipywidgets") is not None
 
 
 def wants_bar(asked: bool | str) -> bool:

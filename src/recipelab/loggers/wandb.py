@@ -7,7 +7,9 @@ a resumed run sends what is not there yet.
 
 from __future__ import annotations
 
+import contextlib
 import importlib.metadata
+import io
 import os
 import re
 import secrets
@@ -124,9 +126,9 @@ class WandB:
                 told = f"{type(error).__name__}: {' '.join(str(error).split())}".replace(found[0], "***")
                 if self.mode == "online":
                     raise RuntimeError(told) from None
-                mode, reason = "offline", f": {told}"
-        for old in (self._folder / "wandb").glob(f"offline-run-*-{id}"):
-            shutil.rmtree(old)  # each offline run is whole by itself, and two of one id would be in each other's way
+                mode, reason, id = "offline", f": {told}", _new_id()  # wandb holds on to the id of what it gave up
+        for old in (self._folder / "wandb").glob("offline-run-*"):
+            shutil.rmtree(old)  # each offline run is whole by itself: two would be one too many
         run = self._init(config, id, mode, None)
         where = f"; to upload it: {_sync(self._folder, run)}" if mode == "offline" else ", as WANDB_MODE says"
         return run, f"W&B: {mode}{reason}{where}"
@@ -136,34 +138,35 @@ class WandB:
 
         study = study_of(self._folder)
         names = {"study": {"name": study[0], "arms": study[1]}} if study else {}
-        return wandb.init(
-            dir=str(self._folder.resolve()),
-            project=self.project or os.environ.get("WANDB_PROJECT") or _data_name(config),
-            entity=self.entity,
-            name=self._folder.resolve().name,
-            group=self.group or (study[0] if study else None),
-            job_type=_short(study[1]) if study else None,
-            tags=self.tags or None,
-            id=id,
-            resume="allow" if mode == "online" else None,
-            mode=mode,  # type: ignore[arg-type]
-            reinit="create_new",
-            allow_val_change=True,
-            config={**config, **names},
-            settings=wandb.Settings(
-                silent=True,  # where it is, the run says itself
-                console="off",  # train.log is sent, which has what is said in a quiet run, too
-                api_key=key,
-                init_timeout=self.timeout,
-                finish_timeout=self.timeout,
-                finish_timeout_raises=True,
-                x_disable_meta=True,  # user and command line; a record holds nothing private
-                host="-",
-                x_disable_stats=not self.system_metrics,
-                disable_git=True,
-                save_code=False,
-            ),
-        )
+        with contextlib.redirect_stderr(io.StringIO()):  # it tells of every log-in; what goes wrong is raised
+            return wandb.init(
+                dir=str(self._folder.resolve()),
+                project=self.project or os.environ.get("WANDB_PROJECT") or _data_name(config),
+                entity=self.entity,
+                name=self._folder.resolve().name,
+                group=self.group or (study[0] if study else None),
+                job_type=_short(study[1]) if study else None,
+                tags=self.tags or None,
+                id=id,
+                resume="allow" if mode == "online" else None,
+                mode=mode,  # type: ignore[arg-type]
+                reinit="create_new",
+                allow_val_change=True,
+                config={**config, **names},
+                settings=wandb.Settings(
+                    silent=True,  # where it is, the run says itself
+                    console="off",  # train.log is sent, which has what is said in a quiet run, too
+                    api_key=key,
+                    init_timeout=self.timeout,
+                    finish_timeout=self.timeout,
+                    finish_timeout_raises=True,
+                    x_disable_meta=True,  # user and command line; a record holds nothing private
+                    host="-",
+                    x_disable_stats=not self.system_metrics,
+                    disable_git=True,
+                    save_code=False,
+                ),
+            )
 
     def _mirror_log(self) -> None:
         """Send what train.log has got, as it stands there, times and all."""
@@ -207,7 +210,11 @@ def _state(folder: Path) -> dict[str, Any]:
             return {"id": told["id"], "said": max(0, told["said"])}
     except (FileNotFoundError, UserError, KeyError, TypeError):
         pass
-    return {"id": secrets.token_hex(4), "said": 0}
+    return {"id": _new_id(), "said": 0}
+
+
+def _new_id() -> str:
+    return secrets.token_hex(4)
 
 
 def _data_name(config: Mapping[str, Any]) -> str:

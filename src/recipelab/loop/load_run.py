@@ -20,6 +20,7 @@ from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.facts import Facts
 from recipelab.loop.best import BEST, kept_views
 from recipelab.loop.made import WithMade
+from recipelab.loop.run_card import run_html, run_line
 from recipelab.records import checkpoints
 from recipelab.records.ledger import VALIDATION, Ledger
 from recipelab.records.record import Record
@@ -35,7 +36,7 @@ class Weights:
     digest: str
 
 
-@dataclass
+@dataclass(repr=False)
 class Run:
     """A run record as Python sees it."""
 
@@ -45,6 +46,13 @@ class Run:
 
     def __post_init__(self) -> None:
         self.result = self.record.result()
+
+    def __repr__(self) -> str:
+        return f"<Run {run_line(self.path, self.record.status(), self.result)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: headline, results, curves."""
+        return run_html(self.path, self.record.status(), self.result, self.metrics)
 
     @property
     def path(self) -> Path:

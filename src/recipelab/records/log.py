@@ -32,7 +32,8 @@ class Log:
         self._writable = True
         self._quiet = quiet
         self._early: list[str] = []
-        self.console = Console(width=None if _is_terminal() else _FILE_WIDTH)
+        # In a notebook rich would show, beside what is printed here, an empty table for each that is captured.
+        self.console = Console(width=None if _is_terminal() else _FILE_WIDTH, force_jupyter=False)
         if path is not None:
             self.attach(path)
 
@@ -52,7 +53,9 @@ class Log:
         """Print something of rich's (a table) as wide as the terminal; into the file as plain text, 120 wide."""
         with self.console.capture() as shown:
             self.console.print(renderable)
-        plain = Console(file=io.StringIO(), width=_FILE_WIDTH, color_system=None, force_terminal=False)
+        plain = Console(
+            file=io.StringIO(), width=_FILE_WIDTH, color_system=None, force_terminal=False, force_jupyter=False
+        )
         with plain.capture() as written:
             plain.print(renderable)
         self._show(shown.get().rstrip("\n"))

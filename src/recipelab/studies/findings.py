@@ -13,6 +13,7 @@ from recipelab.statistics.factorial import Effect, effects
 from recipelab.statistics.intervals import Interval
 from recipelab.studies.claims import Held, held
 from recipelab.studies.definition import Study
+from recipelab.studies.findings_card import findings_html, findings_text
 from recipelab.studies.lines import Line, table_lines
 from recipelab.studies.measure import Measured, Readings
 from recipelab.studies.plan import Plan
@@ -21,7 +22,7 @@ EXAMPLES = ("accuracy", "test")
 """The metric and split of which ledgers have the single examples."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Findings:
     """All that a study's records come to. missing: arms and seeds without a result. notes: what to know of them.
 
@@ -39,6 +40,13 @@ class Findings:
     missing: tuple[str, ...] = ()
     notes: tuple[str, ...] = field(default_factory=tuple)
     levels: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return findings_text(self)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return findings_html(self)
 
 
 def findings(

@@ -1,0 +1,72 @@
+"""A server that does not answer, and the notebook from its first cell to its last."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+
+NOTEBOOK = Path(__file__).parents[2] / "examples" / "quickstart.ipynb"
+KEY = "0123456789abcdef" * 3
+OPEN_AND_CLOSE = """
+from pathlib import Path
+from recipelab.loggers.wandb import WandB
+logger = WandB(timeout=3)
+print(logger.open(Path("."), {"seed": 1}))
+logger.log({"epoch": 1, "step": 1}, 1)
+logger.close({"status": "finished"})
+"""
+
+
+@pytest.mark.parametrize("answers", [False, True])
+def test_a_server_that_does_not_answer_makes_a_run_offline(answers: bool, tmp_path: Path, monkeypatch):
+    """answers: whether it hangs up at once, or says nothing for ever."""
+    lines: list[socket.socket] = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            while True:
+                try:
+                    line, _ = server.accept()
+                except OSError:
+                    return
+                line.close() if answers else lines.append(line)
+
+        threading.Thread(target=serve, daemon=True).start()
+        for name in ("CACHE", "CONFIG", "DATA"):
+            monkeypatch.setenv(f"WANDB_{name}_DIR", str(tmp_path / name.lower()))
+        monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("WANDB_API_KEY", KEY)
+        monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+        command = [sys.executable, "-c", OPEN_AND_CLOSE]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    for line in lines:
+        line.close()
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("W&B: offline: CommError")
+    assert KEY not in done.stdout + done.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()] == []
+
+
+def test_the_notebook_runs_in_three_minutes(tmp_path: Path):
+    notebook = nbformat.read(NOTEBOOK, as_version=4)
+    began = time.monotonic()
+    NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    assert time.monotonic() - began < 180
+    shown = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in shown if output.output_type == "stream" and output.name == "stderr"]
+    assert not [output for output in shown if "\r" in str(output.get("text", ""))]
+    html = [output.data["text/html"] for output in shown if "text/html" in output.get("data", {})]
+    assert any("test accuracy" in one and "data:image/png" in one for one in html), "the run shows itself"
+    assert any("against control" in one for one in html), "the study shows itself"
+    assert sum("image/png" in output.get("data", {}) for output in shown) == 2
+    assert (tmp_path / "outputs" / "report" / "report.html").stat().st_size > 100_000
