@@ -90,6 +90,22 @@ def test_a_pruners_defaults_are_optunas(name: str):
             assert ours.default == theirs[key].default, key
 
 
+@pytest.mark.parametrize("name", ["median", "percentile", "threshold"])
+@pytest.mark.parametrize("warmup", [0, 1, 2])
+def test_a_warm_up_is_as_many_evaluations_as_it_says(name: str, warmup: int):
+    options = {"n_warmup_steps": warmup, **({"n_startup_trials": 1} if name != "threshold" else {})}
+    pruner = make_pruner(name, {**NEEDED.get(name, {}), **options})
+    study = optuna.create_study(direction="maximize", pruner=pruner)
+    for value in (0.9, 0.05):
+        trial = study.ask()
+        pruned = []
+        for step in range(1, 5):
+            trial.report(value, step)
+            pruned.append(trial.should_prune())
+        study.tell(trial, value)
+    assert pruned == [step > warmup for step in range(1, 5)]
+
+
 @pytest.mark.parametrize(
     ("name", "node", "said"),
     [

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from optuna.exceptions import StorageInternalError
 from optuna.trial import Trial
 
 from recipelab.commands.ask import Ask
@@ -130,6 +131,7 @@ def _again(words: Sequence[str], order: Order) -> str:
     """The command that goes on."""
     parts = ["recipelab", "tune", *words]
     parts += [f"--jobs={order.jobs}"] if order.jobs > 1 else []
+    parts += [f"--retry={order.retry}"] if order.retry != Order.retry else []
     parts += [f"--storage={shown(order.storage)}"] if order.storage else []
     parts += [f"--name={order.name}"] if order.name else []
     parts += [f"--output={order.output}"] if order.output != Order.output else []
@@ -213,6 +215,8 @@ def _execute(
                 over=lambda: timeout is not None and time.monotonic() - began >= timeout,
                 stop=lambda: bool(stop),
             ).run()
+        except StorageInternalError as error:
+            raise RunError(f"the storage of the search cannot be used: {error.__cause__ or error}") from error
         finally:
             launcher.close()
     if stop:
@@ -242,7 +246,7 @@ class _Teller:
             how = "begins" if event == "start" else "goes on"
             self.log(f"trial {number} {how}: {drawn(Row(number, '', (), trial.params, 0, 0))}")
         elif event == "finished":
-            values = self.book.study.trials[trial.number].values
+            values = self.book.study.get_trials(deepcopy=False)[trial.number].values
             said = ", ".join(
                 f"{g.name} {shown_value(g.name, v)}" for g, v in zip(self.objective.goals, values, strict=True)
             )
@@ -272,7 +276,11 @@ def _end(book: Book, composer: Composer, objective: Objective, order: Order, log
             "several metrics have no one winner: the test split stays closed; recipelab evaluate RECORD opens it"
         )
     else:
-        notes.append("not all trials are over, so the test split stays closed; the same command goes on")
+        begun = book.begun()
+        notes.append(
+            "not all trials are over, so the test split stays closed; the same command goes on"
+            + (f", and trials={begun} ends the search with those that began" if begun < book.limit else "")
+        )
     if found.importances:
         log("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items()))
     best = found.row(found.best[0])

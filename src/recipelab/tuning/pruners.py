@@ -18,6 +18,7 @@ from recipelab.tuning.quiet import quiet
 
 Count = Annotated[int, Ge(1)]
 Number = Annotated[int, Ge(0)]
+FIRST = 1  # Optuna counts a warm-up's steps from 0, and our first evaluation is 1
 
 
 def none() -> BasePruner:
@@ -29,7 +30,7 @@ def median(
     *, n_startup_trials: Number = 5, n_warmup_steps: Number = 0, interval_steps: Count = 1, n_min_trials: Count = 1
 ) -> BasePruner:
     """Ends a trial whose best value so far is below the median of the others at the same step (Golovin et al. 2017)."""
-    return pruners.MedianPruner(n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials)
+    return pruners.MedianPruner(n_startup_trials, n_warmup_steps + FIRST, interval_steps, n_min_trials=n_min_trials)
 
 
 def percentile(
@@ -42,7 +43,7 @@ def percentile(
 ) -> BasePruner:
     """The same with another percentile than the median: 25 keeps the best quarter."""
     return pruners.PercentilePruner(
-        percentile, n_startup_trials, n_warmup_steps, interval_steps, n_min_trials=n_min_trials
+        percentile, n_startup_trials, n_warmup_steps + FIRST, interval_steps, n_min_trials=n_min_trials
     )
 
 
@@ -82,7 +83,7 @@ def threshold(
     """Ends a trial with a value outside of [lower, upper]."""
     if lower is None and upper is None:
         raise UserError("pruner=threshold needs a bound: pruner.lower=0.2, or pruner.upper=5")
-    return pruners.ThresholdPruner(lower, upper, n_warmup_steps, interval_steps)
+    return pruners.ThresholdPruner(lower, upper, n_warmup_steps + FIRST, interval_steps)
 
 
 def patient(*, patience: Number, min_delta: Annotated[float, Ge(0)] = 0.0) -> BasePruner:
