@@ -13,7 +13,11 @@ from tiny_recipe import EVERYTHING, TINY, USER_TREE
 
 
 def pytest_configure() -> None:
-    """One core for each of several workers: a training that takes all the cores it may use would share them badly."""
+    """One core for each of several workers: a training that takes all the cores it may use would share them badly.
+
+    Whoever runs the tests may have an account of W&B: nothing is sent to it.
+    """
+    os.environ |= {"WANDB_MODE": "offline", "WANDB_ERROR_REPORTING": "false"}
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if worker.startswith("gw") and hasattr(os, "sched_setaffinity"):
         cores = sorted(os.sched_getaffinity(0))

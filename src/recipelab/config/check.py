@@ -296,8 +296,9 @@ def _inside(name: str, node: Mapping[str, Any], composed: Composed, others: Sequ
     """others: the keys beside it, one of which may have been meant."""
     if "_target_" not in node:
         slot, _, key = name.partition(".")
+        mine = {"data": "MyDataset", "logger": "MyLogger"}[slot]
         raise UserError(
-            f"{name}={dict(node)}: a class or function is expected: {name}._target_=my_module.MyClass"
+            f"{name}={dict(node)}: a class or function is expected: {name}._target_=my_module.{mine}"
             f"{did_you_mean(key, others, f'{slot}.')}"
         )
     trusted = composed.trusted or node["_target_"] in composed.named
