@@ -400,6 +400,7 @@ def test_the_record_holds_what_it_promises(train_tiny):
         "checkpoints",
         "config.yaml",
         "environment.json",
+        "ledger_test.bin",
         "ledger_val.bin",
         "metrics.csv",
         "resources.csv",

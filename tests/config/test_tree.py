@@ -11,7 +11,7 @@ from recipelab.config.tree import GROUPS, groups, packaged_tree
 
 def test_every_folder_of_the_tree_is_a_group_and_every_group_has_choices():
     folders = {path.name for path in packaged_tree().iterdir() if path.is_dir()}
-    assert folders == {*GROUPS, "study"}  # a study is no choice of a recipe: its command reads it
+    assert folders == {*GROUPS, "study", "search"}  # no choices of a recipe: their commands read them
     assert all(groups().values())
     assert set(SLOTS) <= set(GROUPS)
 
