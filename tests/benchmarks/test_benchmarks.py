@@ -22,6 +22,9 @@ FOLDER = Path(__file__).parents[2] / "benchmarks"
 def _beside_them(monkeypatch: pytest.MonkeyPatch) -> None:
     """The benchmarks are scripts that import one another by name."""
     monkeypatch.syspath_prepend(str(FOLDER))
+    for script in FOLDER.glob("*.py"):  # folders of tests have some of their names, and may stand among the modules
+        if getattr(sys.modules.get(script.stem), "__file__", None) != str(script):
+            monkeypatch.delitem(sys.modules, script.stem, raising=False)
 
 
 def load(name: str) -> ModuleType:
