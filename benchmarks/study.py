@@ -20,9 +20,9 @@ from pathlib import Path
 import yaml
 
 from recipelab.commands.cell import perform
+from recipelab.core.task import Task
 from recipelab.records.listing import list_records
 from recipelab.studies.local import LocalLauncher
-from recipelab.studies.task import Task
 from timing import Figure, Report, finish, parser
 
 CONTROL = ["model=resnet20", "trainer.threads=1", "result_plot=none", "logger=none", "progress=false"]

@@ -26,7 +26,8 @@ from recipelab.commands.train import train
 from recipelab.records.listing import find
 from recipelab.records.lock import live_holder
 from recipelab.records.record import Record
-from recipelab.tuning.book import origin, url_of
+from recipelab.tuning.book import origin
+from recipelab.tuning.storage import url_of
 
 TRIALS = 30
 BASE = [

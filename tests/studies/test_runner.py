@@ -4,12 +4,12 @@ from types import SimpleNamespace
 
 import pytest
 
+from recipelab.core.task import BUSY, DONE, FAILED
 from recipelab.studies import runner as module
 from recipelab.studies.forks import Fork
 from recipelab.studies.plan import Plan, Trajectory, parents_first
 from recipelab.studies.runner import Runner
 from recipelab.studies.state import Standing
-from recipelab.studies.task import BUSY, DONE, FAILED
 
 
 def trajectory(name, fork=None):

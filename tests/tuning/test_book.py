@@ -16,8 +16,10 @@ from optuna.samplers import RandomSampler
 from optuna.trial import TrialState
 
 from recipelab.core.errors import UserError
-from recipelab.tuning import book as module
-from recipelab.tuning.book import Book, alone, origin, shown, url_of
+from recipelab.tuning import book as book_module
+from recipelab.tuning import storage as storage_module
+from recipelab.tuning.book import Book, origin
+from recipelab.tuning.storage import alone, shown, url_of
 
 Make = Callable[..., Book]
 
@@ -111,7 +113,8 @@ def test_what_a_living_process_has_is_left_to_it(tmp_path: Path):
 
 
 def test_a_process_elsewhere_is_gone_after_a_time_without_heartbeat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(module, "GRACE_SECONDS", 1)
+    for module in (book_module, storage_module):
+        monkeypatch.setattr(module, "GRACE_SECONDS", 1)
     (tmp_path / "here").mkdir()
     (tmp_path / "there").mkdir()
     url = url_of(tmp_path)

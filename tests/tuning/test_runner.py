@@ -15,11 +15,12 @@ from optuna.trial import TrialState
 from recipelab.core.errors import UserError
 from recipelab.records.record import Record
 from recipelab.tuning import runner as module
-from recipelab.tuning.book import Book, url_of
+from recipelab.tuning.book import Book
 from recipelab.tuning.objective import Goal, Objective
 from recipelab.tuning.pruners import make_pruner
 from recipelab.tuning.runner import DONE, FAILED, USER_ERROR, Runner, Running
 from recipelab.tuning.space import read_space
+from recipelab.tuning.storage import url_of
 
 Script = Callable[[Running, int], Any]
 PARAMS = read_space({"x": "uniform(0,1)"}, {})

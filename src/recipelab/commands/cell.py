@@ -10,14 +10,14 @@ from pathlib import Path
 from recipelab.commands.ask import Ask
 from recipelab.commands.train import train
 from recipelab.core.errors import Interrupted, RunError, UserError
+from recipelab.core.task import BUSY, DONE, FAILED, USER_ERROR, Task
 from recipelab.records.lock import Lock
 from recipelab.studies import fork
 from recipelab.studies.state import standing_in
-from recipelab.studies.task import BUSY, DONE, FAILED, USER_ERROR, Task
 
 
 def perform(task: Task) -> int:
-    """Train a task to its end; the exit code says how it ended (`recipelab.studies.task`).
+    """Train a task to its end; the exit code says how it ended (`recipelab.core.task`).
 
     Its folder is locked meanwhile, so two studies over one folder never train the same recipe at once.
     """

@@ -15,13 +15,14 @@ import yaml
 from recipelab.commands.ask import Ask
 from recipelab.commands.cell import perform
 from recipelab.commands.look import look
+from recipelab.commands.named_file import named_file
 from recipelab.commands.study_plan import Planner
 from recipelab.commands.study_table import draw, effects_table, say_claims, study_table, write_tables
 from recipelab.commands.task import lower_is_better
-from recipelab.config.tree import packaged_tree
 from recipelab.core import atomic
 from recipelab.core.errors import Interrupted, RunError, UserError, did_you_mean
-from recipelab.core.plain import read_json, read_yaml
+from recipelab.core.plain import read_json
+from recipelab.core.task import Task
 from recipelab.loop.signals import StopRequest
 from recipelab.metrics.catalogue import PRIMARY
 from recipelab.records.log import Log
@@ -34,7 +35,6 @@ from recipelab.studies.plan import Plan, Trajectory
 from recipelab.studies.progress import Board
 from recipelab.studies.runner import Outcome, Runner
 from recipelab.studies.state import folder_of
-from recipelab.studies.task import Task
 
 STATE = "study.json"
 
@@ -66,7 +66,7 @@ def study(name: str, *overrides: str, dry_run: bool = False, **order: Any) -> Fi
     is run, RunError when trainings failed (after all others have ended), Interrupted when asked to stop.
     """
     asked = Order(**order)
-    content, title = _find(name, asked.config_dir)
+    content, title = named_file("study", "studies", name, asked.config_dir)
     return run_study(content, title, overrides, asked, dry_run=dry_run, again=["recipelab", "study", name, *overrides])
 
 
@@ -121,23 +121,6 @@ def run_study(
         reasons = "".join(f"\n  {reason.splitlines()[0]}" for reason in dict.fromkeys(outcome.failed.values()))
         raise RunError(f"{count} training{'s' * (count > 1)} failed; the rest is done{reasons}")
     return found
-
-
-def _find(name: str, config_dir: str | None) -> tuple[dict[str, Any], str]:
-    """The content of a study file and the name of the study."""
-    trees = [Path(config_dir)] if config_dir else []
-    places = [Path(name)] if name.endswith((".yaml", ".yml")) else []
-    places += [tree / "study" / f"{name}.yaml" for tree in (*trees, packaged_tree())]
-    for path in places:
-        if path.is_file():
-            content = read_yaml(path)
-            if not isinstance(content, dict):
-                raise UserError(f"{path} is no study: keys and values are expected")
-            return content, path.stem
-    known = sorted({f.stem for tree in (*trees, packaged_tree()) for f in (tree / "study").glob("*.yaml")})
-    raise UserError(
-        f"study {name}: there is none of that name{did_you_mean(name, known)}\n  studies: {', '.join(known)}"
-    )
 
 
 def _state(folder: Path) -> dict[str, Any]:

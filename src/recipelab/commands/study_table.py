@@ -13,6 +13,7 @@ from rich.text import Text
 
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
+from recipelab.core.markdown import escaped
 from recipelab.figures.pictures import write
 from recipelab.reports.drawings import figures_of_study, tables_of
 from recipelab.reports.material import gather
@@ -148,7 +149,7 @@ def write_tables(found: Findings, folder: Path) -> None:
     atomic.write_lines(folder / "results.csv", rows)
     lines = ["| " + " | ".join(HEADINGS) + " |", "|" + " --- |" * len(HEADINGS)]
     for line in found.lines:
-        values = [_escaped(cell) for cell in cells(line, found)]
+        values = [escaped(cell) for cell in cells(line, found)]
         if line.best:
             values[1] = f"**{values[1]}**"
         lines.append("| " + " | ".join(values) + " |")
@@ -158,12 +159,6 @@ def write_tables(found: Findings, folder: Path) -> None:
     ]
     if any(line.examples is not None for line in found.lines):
         lines.append(f"\n{OVER_EXAMPLES}")
-    lines += [f"- claim {held.found}: {_escaped(held.says)} (n = {held.n})" for held in found.claims]
-    lines += [f"- note: {_escaped(note)}" for note in found.notes]
+    lines += [f"- claim {held.found}: {escaped(held.says)} (n = {held.n})" for held in found.claims]
+    lines += [f"- note: {escaped(note)}" for note in found.notes]
     atomic.write_text(folder / "table.md", "\n".join(lines) + "\n")
-
-
-def _escaped(text: str) -> str:
-    for char in "\\|<>*_`[]":
-        text = text.replace(char, f"\\{char}")
-    return text.replace("\n", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,28 +16,26 @@ from optuna.trial import Trial
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.cell import perform
-from recipelab.commands.evaluate import evaluate
+from recipelab.commands.named_file import named_file
+from recipelab.commands.tune_end import end
 from recipelab.commands.tune_plan import Composer
-from recipelab.commands.tune_table import counts, drawn, shown_value, trials_table, write_tables
+from recipelab.commands.tune_table import drawn, shown_value
 from recipelab.config.averages import view_names
-from recipelab.config.tree import packaged_tree
 from recipelab.core import atomic
-from recipelab.core.errors import Interrupted, RunError, UserError, did_you_mean
-from recipelab.core.plain import read_json, read_yaml
+from recipelab.core.errors import Interrupted, RunError, UserError
+from recipelab.core.task import Task
 from recipelab.loop.signals import StopRequest
 from recipelab.records.log import Log
 from recipelab.records.places import new_folder
-from recipelab.records.record import Record
 from recipelab.studies.local import LocalLauncher
-from recipelab.studies.task import Task
-from recipelab.tuning.book import Book, alone, shown, url_of
-from recipelab.tuning.charts import charts
+from recipelab.tuning.book import Book
 from recipelab.tuning.definition import Asked, Search, pruner_name, read_search, seconds
 from recipelab.tuning.objective import Objective
-from recipelab.tuning.outcome import Outcome, Row, outcome, plain
+from recipelab.tuning.outcome import Outcome, Row
 from recipelab.tuning.pruners import make_pruner
 from recipelab.tuning.runner import Runner, Running
 from recipelab.tuning.samplers import Sampling
+from recipelab.tuning.storage import alone, shown, url_of
 
 
 @dataclass(frozen=True)
@@ -93,13 +91,13 @@ def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
         composer.pinned = book.define({**asked.identity(), "pinned": pinned})["pinned"]
     log(f"storage: {shown(url)}")
     _execute(book, composer, objective, sampling, asked_order, log, _again(words, asked_order))
-    return _end(book, composer, objective, asked_order, log)
+    return end(book, composer, objective, asked_order.config_dir, log)
 
 
 def _find(words: Sequence[str], order: Order) -> tuple[dict[str, Any], str, tuple[str, ...]]:
     """The content of the search file that is named first, if one is; the search's name; the overrides."""
     if words and "=" not in words[0]:
-        content, title = _file(words[0], order.config_dir)
+        content, title = named_file("search", "searches", words[0], order.config_dir)
         return content, order.name or title, tuple(words[1:])
     title = f"search_{hashlib.sha256(chr(0).join(sorted(_lasting(words))).encode()).hexdigest()[:8]}"
     return {}, order.name or title, tuple(words)
@@ -109,22 +107,6 @@ def _lasting(words: Sequence[str]) -> list[str]:
     """The words that make a search what it is; more trials or another sampler go on with the same."""
     passing = ("trials", "timeout", "sampler", "pruner", "importance")
     return [w for w in words if w.removeprefix("search.").partition("=")[0].split(".")[0] not in passing]
-
-
-def _file(name: str, config_dir: str | None) -> tuple[dict[str, Any], str]:
-    trees = [Path(config_dir)] if config_dir else []
-    places = [Path(name)] if name.endswith((".yaml", ".yml")) else []
-    places += [tree / "search" / f"{name}.yaml" for tree in (*trees, packaged_tree())]
-    for path in places:
-        if path.is_file():
-            content = read_yaml(path)
-            if not isinstance(content, dict):
-                raise UserError(f"{path} is no search: keys and values are expected")
-            return content, path.stem
-    known = sorted({f.stem for tree in (*trees, packaged_tree()) for f in (tree / "search").glob("*.yaml")})
-    raise UserError(
-        f"search {name}: there is none of that name{did_you_mean(name, known)}\n  searches: {', '.join(known)}"
-    )
 
 
 def _again(words: Sequence[str], order: Order) -> str:
@@ -255,88 +237,3 @@ class _Teller:
             because = text.splitlines()[0] if text else ""
             word = {"crashed": "its process died, to be gone on with", "refused": "cannot be"}.get(event, event)
             self.log(f"trial {number} {because if event == 'pruned' else f'{word}: {because}'}")
-
-
-def _end(book: Book, composer: Composer, objective: Objective, order: Order, log: Log) -> Outcome:
-    """Open the lockbox for the winner, write everything, say what there is to do with it."""
-    found = outcome(book, objective, composer.asked.search.importance)
-    log(counts(found))
-    if not found.best:
-        reasons = "".join(f"\n  {r.splitlines()[0]}" for r in dict.fromkeys(row.reason for row in found.rows) if r)
-        _write(book.folder, found, objective, [], {})
-        raise RunError(f"no trial has finished{reasons}")
-    log.table(trials_table(found, objective))
-    notes: list[str] = []
-    test: dict[str, Any] = {}
-    if len(objective.goals) == 1 and book.over():
-        test, note = _winner(book, found.row(found.best[0]), order)
-        notes.append(note)
-    elif len(objective.goals) > 1:
-        notes.append(
-            "several metrics have no one winner: the test split stays closed; recipelab evaluate RECORD opens it"
-        )
-    else:
-        begun = book.begun()
-        notes.append(
-            "not all trials are over, so the test split stays closed; the same command goes on"
-            + (f", and trials={begun} ends the search with those that began" if begun < book.limit else "")
-        )
-    if found.importances:
-        log("importance: " + ", ".join(f"{name} {share:.0%}" for name, share in found.importances.items()))
-    best = found.row(found.best[0])
-    words = composer.plain(best.params)
-    _write_best(book.folder, words, order.config_dir)
-    notes.append(f"trial {best.number}: {shlex.join(['recipelab', 'train', *words])}")
-    for note in notes:
-        log(note)
-    _write(book.folder, found, objective, notes, test)
-    _draw(book.folder, found, objective, composer.asked)
-    log(f"search: {book.folder}; its best recipe: recipelab train --config {book.folder / 'best.yaml'}")
-    return found
-
-
-def _winner(book: Book, best: Row, order: Order) -> tuple[dict[str, Any], str]:
-    """The winner's test result: measured now, counted in its record, unless that was done before."""
-    path = book.folder / best.record
-    if not (path / "result.json").is_file():
-        return {}, f"the winner's record is not on this machine: trial {best.number}, {best.record}"
-    with alone(book.folder, "lockbox", seconds=3600.0):
-        record = Record.open(path)
-        opened = int((record.result().get("lockbox") or {}).get("opened") or 0)
-        kept = sorted((path / "evaluations").glob("*_test.json"))
-        if opened and kept:
-            row = _read_row(kept[0])
-        else:
-            made = evaluate(str(path), split="test", config_dir=order.config_dir, quiet=True)
-            row, opened = made.rows[-1], opened + 1
-    metrics: Mapping[str, Any] = row["metrics"]
-    said = ", ".join(f"{k} {shown_value(k, v)}" for k, v in metrics.items() if k in ("accuracy", "nll", "mae", "rmse"))
-    test = {"trial": best.number, "checkpoint": row["checkpoint"], "view": row["view"], **metrics}
-    return {"test": test, "opened": opened}, f"test split, opened for the winner alone: {said}"
-
-
-def _read_row(path: Path) -> dict[str, Any]:
-    row: dict[str, Any] = read_json(path)["rows"][-1]
-    return row
-
-
-def _write_best(folder: Path, words: Sequence[str], config_dir: str | None) -> None:
-    """best.yaml: the winner's recipe, complete, to be trained by --config."""
-    config = Ask(tuple(words), None, config_dir).recipe().config
-    head = f"# The best recipe of a search: {shlex.join(['recipelab', 'train', *words])}\n"
-    text = yaml.safe_dump(config, sort_keys=False, allow_unicode=True, width=120)
-    atomic.write_text(folder / "best.yaml", head.replace("\r", " ") + text)
-
-
-def _write(folder: Path, found: Outcome, objective: Objective, notes: list[str], test: Mapping[str, Any]) -> None:
-    atomic.write_json(folder / "summary.json", {"schema": 1, "kind": "search", **plain(found, objective), **test})
-    write_tables(found, objective, folder, notes)
-
-
-def _draw(folder: Path, found: Outcome, objective: Objective, asked: Asked) -> None:
-    """figures/: the course, the importances, slices, parallel coordinates."""
-    from recipelab.figures.pictures import write
-
-    for chart in charts(found, objective, asked.params):
-        (folder / "figures").mkdir(exist_ok=True)
-        write(chart, folder / "figures" / f"{chart.name}.png")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
+from recipelab.core.markdown import escaped
 from recipelab.studies.progress import duration
 from recipelab.tuning.objective import Objective
 from recipelab.tuning.outcome import Outcome, Row
@@ -89,26 +90,14 @@ def write_tables(found: Outcome, objective: Objective, folder: Path, notes: list
 
     atomic.write_lines(folder / "trials.csv", rows)
     head = ["trial", *goals, "time", *params]
-    lines = ["| " + " | ".join(map(_escaped, head)) + " |", "|" + " --- |" * len(head)]
+    lines = ["| " + " | ".join(map(escaped, head)) + " |", "|" + " --- |" * len(head)]
     for row in ranked(found, objective):
         values = [shown_value(name, v) for name, v in zip(goals, row.values, strict=True)]
         if row.number in found.best:
             values = [f"**{value}**" for value in values]
         time = "" if row.seconds is None else duration(row.seconds)
         said = [row.params.get(p, "") for p in params]
-        lines.append(
-            "| "
-            + " | ".join(
-                [str(row.number), *values, time, *(_escaped(f"{v:.4g}" if isinstance(v, float) else v) for v in said)]
-            )
-            + " |"
-        )
-    lines += ["", counts(found) + "."] + [f"- {_escaped(note)}" for note in notes]
+        words = [escaped(f"{v:.4g}" if isinstance(v, float) else str(v)) for v in said]
+        lines.append("| " + " | ".join([str(row.number), *values, time, *words]) + " |")
+    lines += ["", counts(found) + "."] + [f"- {escaped(note)}" for note in notes]
     atomic.write_text(folder / "table.md", "\n".join(lines) + "\n")
-
-
-def _escaped(value: Any) -> str:
-    text = str(value)
-    for char in "\\|<>*_`[]":
-        text = text.replace(char, f"\\{char}")
-    return text.replace("\n", " ")

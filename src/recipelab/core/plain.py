@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,12 @@ def _bytes(path: Path) -> bytes:
     if len(content) > LARGEST:
         raise UserError(f"{path} cannot be read: it has more than {LARGEST:,} bytes")
     return content
+
+
+def at(value: Any, *keys: Any) -> Any:
+    """The value below `keys`, or None where a key is missing or is in no dictionary."""
+    for key in keys:
+        if not isinstance(value, Mapping):
+            return None
+        value = value.get(key) if isinstance(key, str) else None
+    return value

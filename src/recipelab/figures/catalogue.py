@@ -149,5 +149,4 @@ CATALOGUE: dict[str, type] = {
     "effects": Effects, "decays": Decays, "parallel": Parallel, "resources": Resources, "power": Power,
     "ledger": Ledger, "distances": Distances, "pivot": Pivot, "recipes": Recipes,
 }  # fmt: skip
-TABLES = ("pivot", "recipes")
 AXES = ("panel", "line", "by", "colour", "shape", "rows", "columns")  # options that name an axis of a grid

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from recipelab.core.errors import UserError
+from recipelab.core.plain import at
 from recipelab.records import results
 
 UNREADABLE = "unreadable"
@@ -50,8 +51,8 @@ def summary(folder: Path) -> dict[str, Any]:
         status, reason = results.status(folder, result), result.get("reason")
     except (UserError, OSError) as error:
         status, reason = UNREADABLE, str(error)
-    checkpoint, view = _at(result, "headline", "checkpoint"), _at(result, "headline", "view")
-    metric = _at(result, "headline", "metric") or "accuracy"
+    checkpoint, view = at(result, "headline", "checkpoint"), at(result, "headline", "view")
+    metric = at(result, "headline", "metric") or "accuracy"
     return {
         "path": str(folder),
         "status": status,
@@ -61,28 +62,19 @@ def summary(folder: Path) -> dict[str, Any]:
         "data": result.get("data"),
         "seed": result.get("seed"),
         "epochs": result.get("epochs"),
-        "epoch": _at(result, "progress", "epoch"),
-        "step": _at(result, "progress", "step"),
-        "total_steps": _at(result, "progress", "total_steps"),
+        "epoch": at(result, "progress", "epoch"),
+        "step": at(result, "progress", "step"),
+        "total_steps": at(result, "progress", "total_steps"),
         "checkpoint": checkpoint,
         "view": view,
-        "val_accuracy": _at(result, "val", checkpoint, view, "accuracy"),
-        "test_accuracy": _at(result, "test", checkpoint, view, "accuracy"),
+        "val_accuracy": at(result, "val", checkpoint, view, "accuracy"),
+        "test_accuracy": at(result, "test", checkpoint, view, "accuracy"),
         "metric": metric,
-        "val": _at(result, "val", checkpoint, view, metric),
-        "test": _at(result, "test", checkpoint, view, metric),
+        "val": at(result, "val", checkpoint, view, metric),
+        "test": at(result, "test", checkpoint, view, metric),
         "protocol": result.get("protocol"),
-        "opened": _at(result, "lockbox", "opened"),
+        "opened": at(result, "lockbox", "opened"),
         "seconds": result.get("seconds"),
         "recipe_hash": result.get("recipe_hash"),
         "fingerprint": result.get("fingerprint"),
     }
-
-
-def _at(value: Any, *keys: Any) -> Any:
-    """The value below `keys`, or None where a key is missing or is in no dictionary."""
-    for key in keys:
-        if not isinstance(value, dict):
-            return None
-        value = value.get(key) if isinstance(key, str) else None
-    return value

@@ -11,13 +11,13 @@ from typing import Any
 import yaml
 
 from recipelab.core.errors import UserError
-from recipelab.core.plain import read_json
+from recipelab.core.plain import at, read_json
 from recipelab.reports.doubts import doubts
 from recipelab.reports.material import OneRun
 from recipelab.reports.metric_tables import SPLITS, metrics_of
 from recipelab.reports.parts import Card, Cell, Column, Drawing, Picture, Table, Text
 from recipelab.reports.run_tables import headline, score
-from recipelab.reports.units import at, duration, number, numbers_in, unit
+from recipelab.reports.units import duration, number, numbers_in, unit
 
 PNG = b"\x89PNG\r\n\x1a\n"
 LARGEST_PICTURE = 2**19

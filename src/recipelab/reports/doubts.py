@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from recipelab.core.plain import at
 from recipelab.reports.material import OneRun
-from recipelab.reports.units import at
 
 NAMED = 3
 """Runs that are named; more are counted."""

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from recipelab.config.signature import fill, schema_of
-from recipelab.figures.catalogue import CATALOGUE
+from recipelab.figures.catalogue import CATALOGUE, Ledger
 from recipelab.figures.chart import Axis, Chart, Figure
 from recipelab.figures.curves import Series, curves_panel
 from recipelab.figures.distances import distances_chart
@@ -34,8 +34,6 @@ _FIGURES: dict[str, Maker] = {
     "distances": lambda found, wanted: drawn_ledgers.distances(found),
 }
 _TABLES: dict[str, Maker] = {"pivot": tables_of_study.pivot, "recipes": tables_of_study.recipes}
-SINCE = 0.5  # share of a training from which on misclassifications are counted
-MOST_RUNS = 14  # lines that can be told apart
 
 
 def figures_of_study(study: StudyMaterial) -> list[Figure]:
@@ -109,7 +107,7 @@ def figures_of_run(run: OneRun) -> list[Figure]:
     metric = "accuracy" if run.result.get("task") != "regression" else "mae"
     made: list[Figure | None] = [_learning(run, views, metric)]
     made += [
-        drawn_ledgers.of_run(run, shows, (), SINCE, run.name)
+        drawn_ledgers.of_run(run, shows, (), Ledger().since, run.name)
         for shows in ("stability", "misclassification", "barcodes")
     ]
     lines = {view: pair for view in views if view != "raw" and len((pair := distance(run, view))[0])}
@@ -150,7 +148,7 @@ def _learning(run: OneRun, views: Sequence[str], metric: str) -> Chart | None:
 
 def figures_of_runs(runs: Sequence[OneRun]) -> list[Figure]:
     """Several runs that belong to no study, side by side: their metric and loss, learning rate and speed."""
-    shown = runs[:MOST_RUNS]
+    shown = runs[: drawn_curves.MANY]
     metric = "mae" if any(run.result.get("task") == "regression" for run in shown) else "accuracy"
     share = is_share(metric)
     quantities = [

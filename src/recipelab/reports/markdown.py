@@ -5,14 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Sequence
 
+from recipelab.core.markdown import escaped
 from recipelab.reports.parts import Card, Drawing, Report, Section, Table, Text
-
-_SPECIAL = re.compile(r"([\\`*_{}\[\]<>|#~$])")
-
-
-def escaped(text: str) -> str:
-    """Text that Markdown takes for nothing but text, in one line."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()).replace("&", "&amp;")).replace("://", "\\://")
 
 
 def markdown(report: Report, drawn: Collection[str]) -> str:

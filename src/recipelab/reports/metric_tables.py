@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from recipelab.core.plain import at
 from recipelab.metrics.directions import higher_is_better
 from recipelab.reports.material import OneRun, Reading
 from recipelab.reports.parts import Cell, Column, Table
-from recipelab.reports.units import at, numbers_in, unit
+from recipelab.reports.units import numbers_in, unit
 from recipelab.statistics.intervals import mean_interval
 from recipelab.statistics.verdict import Verdict, verdicts
 

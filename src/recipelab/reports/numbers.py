@@ -10,8 +10,7 @@ from typing import Any
 from recipelab.config.identity import flatten
 from recipelab.figures.chart import Axis
 from recipelab.reports.material import Reading, StudyMaterial
-
-SHARES = ("accuracy", "top", "f1", "ece", "auroc", "precision", "recall")  # metrics that are read in percent
+from recipelab.reports.units import PERCENT, unit
 
 
 @dataclass(frozen=True)
@@ -112,5 +111,5 @@ class Numbers:
 
 
 def is_share(metric: str) -> bool:
-    """Whether a metric is a share of 1, and read in percent."""
-    return metric.startswith(SHARES)
+    """Whether a metric is read in percent, in figures as in tables."""
+    return unit(metric) is PERCENT

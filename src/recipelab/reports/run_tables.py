@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from recipelab.core.plain import at
 from recipelab.reports.doubts import mixed
 from recipelab.reports.material import OneRun, Reading
 from recipelab.reports.metric_tables import metrics_of, metrics_table
 from recipelab.reports.parts import Cell, Column, Table
 from recipelab.reports.recipes import arms, differing
-from recipelab.reports.units import at, duration, number, unit
+from recipelab.reports.units import duration, number, unit
 
 
 def headline(run: OneRun) -> tuple[str, str, str]:

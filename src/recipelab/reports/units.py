@@ -57,15 +57,6 @@ def duration(seconds: object) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def at(value: Any, *keys: Any) -> Any:
-    """The value below `keys`, or None where a key is missing or is in no dictionary."""
-    for key in keys:
-        if not isinstance(value, Mapping):
-            return None
-        value = value.get(key) if isinstance(key, str) else None
-    return value
-
-
 def number(value: Any) -> float | None:
     """A number of a record, or None for anything else."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from recipelab.core.errors import UserError
+from recipelab.core.task import Launcher, Perform
 from recipelab.studies.local import LocalLauncher
-from recipelab.studies.task import Launcher, Perform
 
 LAUNCHERS = ("local", "slurm", "ray")
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import ray
 
-from recipelab.studies.task import Handle, Perform, Task
+from recipelab.core.task import Handle, Perform, Task
 
 
 class RayLauncher:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from recipelab.core.task import BUSY, DONE, Handle, Launcher, Task
 from recipelab.studies.plan import Plan, Trajectory
 from recipelab.studies.state import Standing, standing
-from recipelab.studies.task import BUSY, DONE, Handle, Launcher, Task
 
 POLL_SECONDS = 0.2
 BUSY_SECONDS = 5.0

@@ -12,7 +12,7 @@ from typing import Any
 import submitit
 
 from recipelab.core.errors import UserError
-from recipelab.studies.task import Handle, Perform, Task
+from recipelab.core.task import Handle, Perform, Task
 
 
 class SlurmLauncher:

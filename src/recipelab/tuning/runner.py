@@ -6,13 +6,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import BaseSampler
 from optuna.trial import Trial
 
 from recipelab.core.errors import UserError
+from recipelab.core.task import BUSY, DONE, FAILED, USER_ERROR, Handle
 from recipelab.records import listing
 from recipelab.records.record import Record
 from recipelab.tuning.book import Book
@@ -22,18 +23,7 @@ from recipelab.tuning.space import Level, Param
 POLL_SECONDS = 0.1
 LOOK_SECONDS = 1.0
 BUSY_SECONDS = 1.0
-DONE, FAILED, USER_ERROR, BUSY = 0, 1, 2, 75
 TRIALS = "trials"
-
-
-class Handle(Protocol):
-    """A process of a trial, as a launcher gives it."""
-
-    def poll(self) -> int | None:
-        """Its exit code, or None while it runs; negative: ended by that signal."""
-
-    def stop(self) -> None:
-        """Ask it to stop after its step, with a checkpoint; returns at once."""
 
 
 @dataclass

@@ -52,4 +52,4 @@ class Launcher(Protocol):
         """Start a task, or queue it."""
 
     def close(self) -> None:
-        """End what is left, when the study is over."""
+        """End what is left, when all is over."""

@@ -1,0 +1,30 @@
+"""Files that a command reads by name: studies and searches, of the package, of the user's folder, or anywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from recipelab.config.tree import packaged_tree
+from recipelab.core.errors import UserError, did_you_mean
+from recipelab.core.plain import read_yaml
+
+
+def named_file(kind: str, kinds: str, name: str, config_dir: str | None) -> tuple[dict[str, Any], str]:
+    """The content of the file, and what it is called.
+
+    kind, kinds: what it is, as its folder in a tree is called, and the word for several. name: of one in config_dir or
+    in the package, the user's first; or the path of a yaml file. Raises UserError naming those there are.
+    """
+    trees = [*([Path(config_dir)] if config_dir else []), packaged_tree()]
+    places = [Path(name)] if name.endswith((".yaml", ".yml")) else []
+    for path in (*places, *(tree / kind / f"{name}.yaml" for tree in trees)):
+        if path.is_file():
+            content = read_yaml(path)
+            if not isinstance(content, dict):
+                raise UserError(f"{path} is no {kind}: keys and values are expected")
+            return content, path.stem
+    known = sorted({file.stem for tree in trees for file in (tree / kind).glob("*.yaml")})
+    raise UserError(
+        f"{kind} {name}: there is none of that name{did_you_mean(name, known)}\n  {kinds}: {', '.join(known)}"
+    )
