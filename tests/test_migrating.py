@@ -22,6 +22,7 @@ from migrating_names import NAMES
 from recipelab.cli import main
 from recipelab.commands.ask import Ask
 from recipelab.config.elsewhere import key_here
+from recipelab.config.identity import flatten
 from recipelab.core.errors import UserError
 from recipelab.data import cifar, mnist
 from recipelab.data.pool import Pool
@@ -201,7 +202,13 @@ def test_every_training_is_a_sound_recipe(span: str, place: Path) -> None:
     words = typed(span)
     if "trainer.resume=RUN" in words:
         return
-    ask(words).recipe()
+    recipe = ask(words).recipe()
+    flat = flatten(recipe.config)
+    for word in words:
+        key, equals, value = word.lstrip("+").partition("=")
+        if equals and "." in key and key in flat and value.replace(".", "", 1).isdigit():
+            assert float(flat[key]) == float(value), word
+    assert recipe.slots["model"] is not None
 
 
 @pytest.mark.parametrize(

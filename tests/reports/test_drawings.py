@@ -10,8 +10,10 @@ import pytest
 import yaml
 
 from recipelab.figures.catalogue import CATALOGUE
+from recipelab.figures.chart import Points
 from recipelab.figures.live import live
 from recipelab.reports.drawings import figures_of_run, figures_of_runs, figures_of_study, tables_of
+from recipelab.reports.half_lives import half_lives
 from recipelab.reports.material import gather
 from recipelab.reports.tables_of_study import markdown
 
@@ -39,6 +41,7 @@ def run(folder: Path, scheduler: str, seed: int) -> None:
     views = {view: {"accuracy": value, "nll": 1 - value} for view, value in accuracy.items()}
     result = {
         "schema": 1, "status": "finished", "task": "classification", "seconds": 60.0 * (seed + 1), "seed": seed,
+        "progress": {"epoch": EPOCHS, "step": 10 * EPOCHS, "total_steps": 10 * EPOCHS},
         "headline": {"view": "raw"}, "test": {"last": views}, "train": {"last": views},
     }  # fmt: skip
     (folder / "result.json").write_text(json.dumps(result))
@@ -46,6 +49,7 @@ def run(folder: Path, scheduler: str, seed: int) -> None:
         "seed": seed,
         "scheduler": {"_target_": f"recipelab.optim.schedules.{scheduler}"},
         "optimizer": {"lr": 0.1},
+        "averaging": {"averages": {"ema_0.9": {"kind": "ema", "decay": 0.9}}},
     }
     (folder / "config.yaml").write_text(yaml.safe_dump(recipe))
     lines = [
@@ -192,6 +196,29 @@ def test_the_best_of_a_column_is_marked_where_it_is_proven(folder: Path):
     text = markdown(table)
     assert "**90.10 ± 0.25**" in text
     assert "<b>" not in text.replace("\\<b\\>", "")
+
+
+def test_of_a_third_axis_a_table_has_the_mean_and_says_so(folder: Path):
+    study = asked(folder, {"show": "pivot", "rows": "scheduler", "columns": "all"})
+    study.summary["levels"] = {name: {**levels, "all": "one"} for name, levels in study.summary["levels"].items()}
+    (table,) = tables_of(study)
+    assert [row[1].number for row in table.rows] == pytest.approx([80.6, 80.1])
+    assert len(table.rows[0][1].runs) == 2 * len(SEEDS)
+    assert "mean over all of average" in table.caption
+
+
+def test_half_lives_are_those_of_the_recipe_however_it_gives_them(folder: Path, tmp_path: Path):
+    run(tmp_path / "run", "cosine", 0)
+    config = yaml.safe_load((tmp_path / "run" / "config.yaml").read_text())
+    averages = {"slow": {"kind": "ema", "half_life": "50%"}, "wide": {"kind": "ema", "window": "1ep", "interval": 2}}
+    config["averaging"] = {"averages": {**averages, "swa": {"kind": "swa"}}, "decays": [0.9]}
+    (tmp_path / "run" / "config.yaml").write_text(yaml.safe_dump(config))
+    found = half_lives(gather([tmp_path / "run"]).runs[0])
+    assert found == pytest.approx({"ema_0.9": 0.65788, "slow": 2.0, "wide": 0.62126}, rel=1e-4)
+    study = asked(folder, "decays")
+    (chart,) = figures_of_study(study)[1:]
+    places = [x for mark in chart.panels[0].marks if isinstance(mark, Points) for x in mark.x]
+    assert places == pytest.approx([0.657881] * len(SCHEDULERS) * len(SEEDS), rel=1e-4)
 
 
 def test_one_seed_proves_no_best(folder: Path):

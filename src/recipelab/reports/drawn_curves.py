@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from recipelab.figures import catalogue
 from recipelab.figures.chart import Axis, Chart, Line, Mark, Panel, Points, Rule
 from recipelab.figures.curves import Series, curves_panel
+from recipelab.reports.half_lives import half_lives
 from recipelab.reports.material import Reading
 from recipelab.reports.numbers import ArmNumbers, Numbers, is_share
 from recipelab.reports.run_courses import course
@@ -164,32 +165,14 @@ def decays(found: Numbers) -> Chart | None:
 
 
 def _half_lives(reading: Reading, found: Numbers) -> list[tuple[float, float, str]]:
-    """(half-life in epochs, metric, words) of every average whose name tells its decay or half-life."""
-    rows = [row for row in reading.run.rows if row["epoch"]]
-    if not rows:
-        return []
-    each = rows[-1]["step"] / rows[-1]["epoch"]
+    """(half-life in epochs, metric, words) of every moving average that was measured."""
     points = []
-    for view in _views(reading, found.split):
-        value, decay = _metric(reading, view, found), _decay(view)
-        if value is not None and decay is not None:
+    for view, epochs in half_lives(reading.run).items():
+        value = _metric(reading, view, found)
+        if value is not None and epochs > 0:
             words = f"{view}\nseed {reading.seed}: {100 * value if found.percent else value:.4g}"
-            points.append((float(-1 / np.log2(decay) / each), value, words))
+            points.append((epochs, value, words))
     return points
-
-
-def _decay(view: str) -> float | None:
-    """The decay in the name of an average, such as ema_0.999; None where it tells none."""
-    try:
-        decay = float(view.removeprefix("ema_"))
-    except ValueError:
-        return None
-    return decay if 0 < decay < 1 else None
-
-
-def _views(reading: Reading, split: str) -> list[str]:
-    there: Mapping[str, Mapping[str, object]] = reading.run.result.get(split) or {}
-    return list(there.get("last") or {})
 
 
 def _metric(reading: Reading, view: str, found: Numbers) -> float | None:

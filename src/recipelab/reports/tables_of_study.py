@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from recipelab.config.identity import flatten
+from recipelab.core.markdown import escaped
 from recipelab.figures import catalogue
 from recipelab.reports.material import Reading
 from recipelab.reports.numbers import ArmNumbers, Numbers
@@ -65,6 +66,9 @@ def pivot(found: Numbers, wanted: catalogue.Pivot) -> Table | None:
     key = wanted.rows.rpartition(".")[2]
     unit = " (%)" if found.percent else ""
     caption = f"Mean ± {100 * found.confidence:g} % interval of {found.metric}{unit}, n = {found.seeds} seeds at most."
+    others = [axis for axis in found.axes if axis not in (wanted.rows, wanted.columns)]
+    if others:
+        caption += f" Of every seed the mean over all of {', '.join(others)}."
     caption += " Bold: proven better than every other of its column."
     title = f"{', '.join(splits)} {found.metric}{unit} by {key} and {wanted.columns.rpartition('.')[2]}"
     return Table(f"table_{key}", title, (key, *names, *more), tuple(made), caption)
@@ -78,13 +82,15 @@ def _leading(text: str) -> float | None:
 
 
 def _values(found: Numbers, levels: Mapping[str, str], split: str) -> tuple[dict[int, float], tuple[str, ...]]:
-    """Seed -> metric, over the first arm with these levels; and the runs behind it."""
-    for arm in found.arms:
-        if all(arm.levels.get(axis) == level for axis, level in levels.items()):
-            there = {one.seed: _at(one, split, found.metric) for one in arm.readings}
-            kept = {seed: value for seed, value in there.items() if value is not None}
-            return kept, tuple(one.run.name for one in arm.readings)
-    return {}, ()
+    """Seed -> metric, the mean over every arm with these levels, of seeds that all have; and the runs behind it."""
+    arms = [arm for arm in found.arms if all(arm.levels.get(axis) == level for axis, level in levels.items())]
+    measured = []
+    for arm in arms:
+        there = {one.seed: _at(one, split, found.metric) for one in arm.readings}
+        measured.append({seed: value for seed, value in there.items() if value is not None})
+    seeds = [seed for seed in measured[0] if all(seed in one for one in measured)] if measured else []
+    means = {seed: float(np.mean([one[seed] for one in measured])) for seed in seeds}
+    return means, tuple(reading.run.name for arm in arms for reading in arm.readings)
 
 
 def _at(reading: Reading, split: str, metric: str) -> float | None:
@@ -171,19 +177,13 @@ def markdown(table: Table) -> str:
     """The table as Markdown; the best in bold."""
 
     def written(cell: Cell) -> str:
-        text = _escaped(cell.text)
+        text = escaped(cell.text)
         return f"**{text}**" if cell.mark == "best" and text else text
 
-    lines = [_row([_escaped(name) for name in table.columns]), _row(["---"] * len(table.columns))]
+    lines = [_row([escaped(name) for name in table.columns]), _row(["---"] * len(table.columns))]
     lines += [_row([written(cell) for cell in row]) for row in table.rows]
-    return "\n".join([*lines, "", _escaped(table.caption)]) + "\n"
+    return "\n".join([*lines, "", escaped(table.caption)]) + "\n"
 
 
 def _row(cells: Sequence[str]) -> str:
     return "| " + " | ".join(cells) + " |"
-
-
-def _escaped(text: str) -> str:
-    for char in "\\|<>*_`[]":
-        text = text.replace(char, f"\\{char}")
-    return text.replace("\n", " ")

@@ -16,7 +16,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from recipelab.studies.task import Handle, Perform, Task
+from recipelab.core.task import Handle, Perform, Task
 
 PRELOAD = ["recipelab.commands.train", "recipelab.commands.cell", "lightning.fabric", "torchvision", "timm"]
 
@@ -54,7 +54,10 @@ class _Process:
         ours, theirs = context.Pipe()
         self._line: Connection = ours  # its other end reads an end of file when we are gone
         self._process = context.Process(target=_run, args=(perform, task, theirs), name=task.name)
-        self._process.start()
+        try:
+            self._process.start()
+        except (EOFError, ConnectionError):  # the server was killed at this moment, by a signal to all of us perhaps
+            self._process.start()  # by a new one
         theirs.close()
 
     def poll(self) -> int | None:
