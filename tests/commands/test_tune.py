@@ -94,8 +94,18 @@ def test_the_same_command_runs_nothing_again_and_opens_nothing_again(folder: Pat
 
 
 def test_a_changed_space_does_not_go_on(folder: Path):
+    said = (folder / "search.yaml").read_text()
     with pytest.raises(UserError, match="began with another space"):
         tune(*TINY, *SPACE[1:], "optimizer.lr=log(0.01,1)", name="six", output=str(folder.parent), quiet=True)
+    assert (folder / "search.yaml").read_text() == said
+
+
+def test_a_storage_with_another_study_of_the_name_is_refused_and_nothing_left(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    optuna.create_study(study_name="theirs", storage=url, direction="maximize").ask()
+    with pytest.raises(UserError, match="that is no search of ours"):
+        tune(*TINY, *SPACE, name="theirs", storage=url, output=str(tmp_path / "out"), quiet=True)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_the_best_recipe_is_the_winners(folder: Path, tmp_path: Path):

@@ -24,6 +24,8 @@ def named_file(kind: str, kinds: str, name: str, config_dir: str | None) -> tupl
             if not isinstance(content, dict):
                 raise UserError(f"{path} is no {kind}: keys and values are expected")
             return content, path.stem
+    if places:
+        raise UserError(f"{kind} {name}: there is no such file")
     known = sorted({file.stem for tree in trees for file in (tree / kind).glob("*.yaml")})
     raise UserError(
         f"{kind} {name}: there is none of that name{did_you_mean(name, known)}\n  {kinds}: {', '.join(known)}"
