@@ -322,13 +322,24 @@ def _order(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _study(options: argparse.Namespace) -> int:
+    _warm_up(options)
     from recipelab.commands.study import study
 
     study(options.name, *options.overrides, dry_run=options.dry_run, output=options.output, **_order(options))
     return 0
 
 
+def _warm_up(options: argparse.Namespace) -> None:
+    """Let what trainings import be imported beside what is imported here."""
+    if options.dry_run or vars(options).get("launcher", "local") != "local":
+        return
+    from recipelab.studies.local import warm_up
+
+    warm_up()
+
+
 def _tune(options: argparse.Namespace) -> int:
+    _warm_up(options)
     from recipelab.commands.tune import tune
 
     names = ("jobs", "retry", "storage", "name", "output", "config_dir", "dry_run", "quiet")
@@ -354,6 +365,7 @@ def _multirun(options: argparse.Namespace) -> int:
     if options.config or options.cfg:
         name = "--config" if options.config else "--cfg"
         raise UserError(f"{name} is of one training, and --multirun makes a study of overrides")
+    _warm_up(options)
     from recipelab.commands.multirun import multirun
 
     multirun(options.overrides, dry_run=options.dry_run, **_order(options))
