@@ -110,3 +110,29 @@ def make_study(
     claims = [{"arm": arms[-1], "than": arms[0]}]
     (folder / "study.yaml").write_text(yaml.safe_dump({"question": question, "claims": claims}, allow_unicode=True))
     return folder
+
+
+def make_search(folder: Path, trials: Sequence[Mapping[str, Any]], **fields: Any) -> Path:
+    """A search's folder; a record for every trial that names none. trials: as summary.json has them."""
+    rows = []
+    for number, trial in enumerate(trials):
+        record = f"trials/{number:04d}/run"
+        row = {"trial": number, "state": "finished", "params": {}, "record": record, **trial}
+        if row["record"] == record:
+            make_run(folder / record, accuracy=row.get("accuracy", 0.5))
+        rows.append(row)
+    done = [row for row in rows if row["state"] == "finished"]
+    summary: dict[str, Any] = {
+        "schema": 1,
+        "kind": "search",
+        "metrics": [{"name": "accuracy", "direction": "maximize", "column": "val_raw_accuracy"}],
+        "at": "final",
+        "counts": {state: sum(row["state"] == state for row in rows) for state in ("finished", "pruned", "failed")},
+        "best": [max(done, key=lambda row: row["accuracy"])["trial"]] if done else [],
+        "importances": {},
+        "trials": rows,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps({**summary, **fields}))
+    (folder / "search.yaml").write_text(yaml.safe_dump({"question": "Which rate?", "view": "raw"}))
+    return folder

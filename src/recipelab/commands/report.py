@@ -25,9 +25,9 @@ def report(
     every_picture: bool = False,
     config_dir: str | None = None,
 ) -> Path:
-    """Write the report of run records and studies; the same as `recipelab report`.
+    """Write the report of run records, studies and searches; the same as `recipelab report`.
 
-    places: records, folders of records, studies' folders. output: the report's folder, made if need be; default:
+    places: records, folders of records, of studies or searches. output: the report's folder, made if need be; default:
     report_<name of the first place>. samples: also what each run makes of single validation samples (`recipelab
     samples`), measured where its record does not keep it. every_picture: pictures of each run's figures too, where
     there are several. config_dir: your own yaml and modules, for samples.

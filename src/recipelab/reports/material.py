@@ -1,4 +1,4 @@
-"""What a report is made of: run records, and the studies that they belong to, as plain data."""
+"""What a report is made of: run records, and the studies and searches that they belong to, as plain data."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from recipelab.core.plain import read_yaml
 from recipelab.records import results
 from recipelab.records.listing import find
 from recipelab.records.record import Record
+from recipelab.reports.searches import Search, read_search, search_folders
 from recipelab.reports.summary import checked
 
 T = TypeVar("T")
@@ -106,8 +107,21 @@ class StudyMaterial:
 
 
 @dataclass(frozen=True)
+class SearchMaterial:
+    """A search's folder. runs: record below the folder -> the run, of those that can be read."""
+
+    path: Path
+    found: Search
+    runs: dict[str, OneRun]
+
+    @property
+    def title(self) -> str:
+        return self.found.question or self.path.resolve().name
+
+
+@dataclass(frozen=True)
 class Material:
-    """All that one report is about. studies: those found. runs: every record that can be read, those of studies too.
+    """All that one report is about. studies, searches: those found. runs: every record that can be read, theirs too.
 
     unreadable: the records that cannot.
     """
@@ -116,11 +130,13 @@ class Material:
     runs: tuple[OneRun, ...]
     studies: tuple[StudyMaterial, ...] = field(default_factory=tuple)
     unreadable: tuple[Unreadable, ...] = field(default_factory=tuple)
+    searches: tuple[SearchMaterial, ...] = field(default_factory=tuple)
 
 
 def gather(places: Sequence[Path]) -> Material:
-    """The records and studies at or below each of `places`. Raises UserError where there is none."""
+    """The records, studies and searches at or below each of `places`. Raises UserError where there is none."""
     studies: dict[Path, StudyMaterial] = {}
+    searches: dict[Path, SearchMaterial] = {}
     runs: dict[Path, OneRun] = {}
     broken: dict[Path, Unreadable] = {}
     for place in places:
@@ -135,9 +151,12 @@ def gather(places: Sequence[Path]) -> Material:
                 broken[key] = Unreadable(one.name, reason)
     for place in places:
         studies |= {key: _study(folder, runs) for folder in _study_folders(place) if (key := folder.resolve())}
-    found = tuple(studies.values())
-    title = found[0].title if len(found) == 1 else ", ".join(place.resolve().name for place in places)
-    return Material(title, tuple(runs.values()), found, tuple(broken.values()))
+        searches |= {key: _search(folder, runs) for folder in search_folders(place) if (key := folder.resolve())}
+    titles = [*(one.title for one in studies.values()), *(one.title for one in searches.values())]
+    title = titles[0] if len(titles) == 1 else ", ".join(place.resolve().name for place in places)
+    return Material(
+        title, tuple(runs.values()), tuple(studies.values()), tuple(broken.values()), tuple(searches.values())
+    )
 
 
 def _records(place: Path) -> list[Path]:
@@ -197,3 +216,10 @@ def _study(folder: Path, runs: dict[Path, OneRun]) -> StudyMaterial:
         else:
             readings.append(Reading(row["arm"], row["seed"], row["value"], one, row["checkpoint"], row["view"]))
     return StudyMaterial(folder, definition, summary, tuple(readings), tuple(dict.fromkeys(lost)))
+
+
+def _search(folder: Path, runs: dict[Path, OneRun]) -> SearchMaterial:
+    """Raises UserError when its files are not those of a search."""
+    found = read_search(folder)
+    there = {one.record: runs.get((folder / one.record).resolve()) for one in found.trials if one.record}
+    return SearchMaterial(folder, found, {record: run for record, run in there.items() if run is not None})

@@ -10,10 +10,12 @@ from typing import Any
 from recipelab.figures.chart import Figure
 from recipelab.reports.cards import card
 from recipelab.reports.doubts import doubts
-from recipelab.reports.material import Material, OneRun, StudyMaterial
+from recipelab.reports.drawn_searches import figures_of_search
+from recipelab.reports.material import Material, OneRun, SearchMaterial, StudyMaterial
 from recipelab.reports.metric_tables import metrics_of, metrics_table
 from recipelab.reports.parts import Card, Drawing, Report, Section, Statement, Table
 from recipelab.reports.run_tables import arms_of_runs, runs_table
+from recipelab.reports.search_tables import lead_of_search, trials_table
 from recipelab.reports.study_tables import arm_anchors, arms_table, asked_table, effects_table, level, results_table
 from recipelab.reports.tables_of_study import Table as Asked
 
@@ -35,8 +37,9 @@ def report_of(material: Material, draw: Drawers) -> Report:
     """The whole report."""
     anchors = {run.name: f"run-{number}" for number, run in enumerate(material.runs, start=1)}
     sections = [_study(study, f"study-{n}", anchors, draw) for n, study in enumerate(material.studies, start=1)]
+    sections += [_search(search, f"search-{n}", anchors) for n, search in enumerate(material.searches, start=1)]
     if len(material.runs) > 1:
-        figures = [] if material.studies else draw.of_runs(material.runs)
+        figures = [] if material.studies or material.searches else draw.of_runs(material.runs)
         sections.append(_runs(material, anchors, figures))
     few = len(material.runs) <= FEW
     cards = [_card(run, anchors[run.name], draw, pictures=few) for run in material.runs]
@@ -46,10 +49,12 @@ def report_of(material: Material, draw: Drawers) -> Report:
 def _made(material: Material) -> str:
     dates = sorted(str(run.result.get("created") or "")[:10] for run in material.runs)
     dates = [date for date in dates if date]
-    counts = [f"{len(material.studies)} {'study' if len(material.studies) == 1 else 'studies'}"] * bool(
-        material.studies
-    )
-    counts.append(f"{len(material.runs)} run{'s' * (len(material.runs) != 1)}")
+    numbers = {
+        ("study", "studies"): len(material.studies),
+        ("search", "searches"): len(material.searches),
+        ("run", "runs"): len(material.runs),
+    }
+    counts = [f"{count} {one if count == 1 else many}" for (one, many), count in numbers.items() if count]
     span = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""
     return ", ".join(counts) + (f", of {span}" if span else "")
 
@@ -88,6 +93,20 @@ def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], draw: Dra
         warnings=[*warnings, *missing],
         tables=[_prefixed(table, anchor) for table in tables if table is not None],
         drawings=_drawings(draw.of_study(study), anchor),
+    )
+
+
+def _search(search: SearchMaterial, anchor: str, anchors: dict[str, str]) -> Section:
+    finished = [one.record for one in search.found.finished]
+    names = {record: run.name for record, run in search.runs.items()}
+    warnings = doubts([run for record, run in search.runs.items() if record in finished])
+    return Section(
+        anchor=anchor,
+        title=search.title,
+        lead=lead_of_search(search.found),
+        warnings=warnings,
+        tables=[_prefixed(trials_table(search, anchors, warnings), anchor)],
+        drawings=_drawings(figures_of_search(search.found, names), anchor),
     )
 
 
@@ -152,6 +171,6 @@ def _runs(material: Material, anchors: dict[str, str], figures: Sequence[Figure]
             if one.arm not in arms_of.setdefault(one.run.name, []):
                 arms_of[one.run.name].append(one.arm)
     table = runs_table(runs, anchors, arms_of, warnings)
-    arms = None if material.studies else arms_of_runs(runs, "runs", warnings)
+    arms = None if material.studies or material.searches else arms_of_runs(runs, "runs", warnings)
     tables = [_prefixed(arms, "runs"), table] if arms is not None else [table]
     return Section("runs", "Runs", warnings=warnings, tables=tables, drawings=_drawings(figures, "runs"))
