@@ -51,7 +51,7 @@ def html(report: Report) -> str:
     drawings = [*report.drawings, *(d for card in report.cards for d in card.drawings)]
     packed = {one.name: _pack(one) for one in drawings}
     plots = any(not one.tiles for one in packed.values())
-    css, js = (_read(name) for name in ("page.css", "page.js"))
+    css, js = _read("page.css"), _read("inflate.js") + _read("page.js")
     return environment.get_template("page.html").render(
         report=report,
         studies=len(report.sections) - any(section.anchor == "runs" for section in report.sections),

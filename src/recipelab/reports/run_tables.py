@@ -65,7 +65,7 @@ def runs_table(
         rows.append(
             [Cell(run.name, (), link), *named, Cell(run.status, badge=run.status), *differs, *_numbers(run, link)]
         )
-    caption = "val, test: of the checkpoint and weights under `of`. test opened: how often the test split was."
+    caption = 'val, test: of the checkpoint and weights in the column "of". test opened: how often the test split was.'
     return Table("runs", "Every run", columns, rows, caption, warnings)
 
 
