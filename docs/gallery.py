@@ -18,7 +18,8 @@ from recipelab.commands.study import study
 from recipelab.figures.chart import Figure
 from recipelab.figures.pictures import write
 from recipelab.reports.drawings import figures_of_study, tables_of
-from recipelab.reports.material import StudyMaterial, gather
+from recipelab.reports.gathering import gather
+from recipelab.reports.material import StudyMaterial
 from recipelab.reports.tables_of_study import markdown
 
 FOLDER = Path(__file__).parent / "gallery"

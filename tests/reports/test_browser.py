@@ -13,7 +13,8 @@ import pytest
 
 from made_records import make_run, make_study
 from recipelab.figures.chart import Axis, Chart, Figure, Line, Panel, Points
-from recipelab.reports.material import OneRun, StudyMaterial, gather
+from recipelab.reports.gathering import gather
+from recipelab.reports.material import OneRun, StudyMaterial
 from recipelab.reports.page import html
 from recipelab.reports.story import Drawers, report_of
 
@@ -57,7 +58,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = make_study(root / "study", ARMS, question=BAD)
     make_run(folder / "runs" / "spare", model=BAD)
     (root / "report.html").write_text(
-        html(report_of(gather([folder]), Drawers(of_study, lambda _: (), lambda _: (), of_run)))
+        html(report_of(gather([folder]), Drawers(of_study, lambda _: (), lambda _: (), of_run, lambda _: ())))
     )
     return (root / "report.html").as_uri()
 

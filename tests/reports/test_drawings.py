@@ -13,8 +13,8 @@ from recipelab.figures.catalogue import CATALOGUE
 from recipelab.figures.chart import Points
 from recipelab.figures.live import live
 from recipelab.reports.drawings import figures_of_run, figures_of_runs, figures_of_study, tables_of
+from recipelab.reports.gathering import gather
 from recipelab.reports.half_lives import half_lives
-from recipelab.reports.material import gather
 from recipelab.reports.tables_of_study import markdown
 
 SCHEDULERS, AVERAGES, SEEDS = ("cosine", "<b>constant"), ("none", "ema"), (0, 1, 2)

@@ -16,7 +16,7 @@ from recipelab.core.cells import csv_cell
 from recipelab.core.markdown import escaped
 from recipelab.figures.pictures import write
 from recipelab.reports.drawings import figures_of_study, tables_of
-from recipelab.reports.material import gather
+from recipelab.reports.gathering import gather
 from recipelab.reports.tables_of_study import markdown
 from recipelab.statistics.examples import OverExamples
 from recipelab.statistics.intervals import Interval

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Sequence
 
 from recipelab.core.markdown import escaped
-from recipelab.reports.parts import Card, Drawing, Report, Section, Table, Text
+from recipelab.reports.parts import Card, Drawing, Report, Section, Table, Text, table_anchor
 
 
 def markdown(report: Report, drawn: Collection[str]) -> str:
@@ -61,7 +61,7 @@ def _warnings(warnings: Sequence[str]) -> list[str]:
 
 
 def _table(table: Table, depth: int) -> list[str]:
-    lines = [f"{'#' * depth} {escaped(table.title)}", ""]
+    lines = [f'<a id="{table_anchor(table.name)}"></a>', "", f"{'#' * depth} {escaped(table.title)}", ""]
     lines.append("| " + " | ".join(escaped(column.name) for column in table.columns) + " |")
     lines.append("|" + "|".join(" ---: " if column.number else " --- " for column in table.columns) + "|")
     for index, row in enumerate(table.rows):

@@ -47,7 +47,7 @@ class Column:
 class Table:
     """name: of its file, [a-z0-9_]. caption: what is to be known to read it. warnings: what its numbers suffer from.
 
-    anchors: of its rows, where something links to them.
+    anchors: of its rows, where something links to them; the table's own is `table_anchor` of its name.
     """
 
     name: str
@@ -57,6 +57,16 @@ class Table:
     caption: str = ""
     warnings: Sequence[str] = ()
     anchors: Sequence[str] = ()
+
+
+def prefixed(anchor: str, name: str) -> str:
+    """The name of a section's table or drawing."""
+    return f"{anchor}_{name}".replace("-", "_")
+
+
+def table_anchor(name: str) -> str:
+    """What links to a table."""
+    return f"t-{name}"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recipelab.reports.material import OneRun, StudyMaterial
-from recipelab.reports.parts import Cell, Column, Table
+from recipelab.reports.parts import Cell, Column, Table, prefixed, table_anchor
 from recipelab.reports.tables_of_study import Table as Asked
 from recipelab.reports.units import Unit, duration, probability, unit
 
@@ -133,7 +133,7 @@ def effects_table(study: StudyMaterial, anchor: str, warnings: Sequence[str]) ->
             [
                 Cell(name),
                 Cell("main" if len(effect["terms"]) == 1 else "interaction"),
-                Cell(one.change(effect["mean"]), (effect["mean"],), f"{anchor}-results"),
+                Cell(one.change(effect["mean"]), (effect["mean"],), table_anchor(prefixed(anchor, "results"))),
                 Cell(one.ends(effect["low"], effect["high"]), (effect["low"], effect["high"])),
                 Cell(str(effect["n"]), (effect["n"],)),
                 Cell(probability(effect["p"]), (effect["p"],)),
