@@ -161,7 +161,7 @@ def test_the_command(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[s
     for split in ("val", "test"):
         line = next(line for line in out.splitlines() if f"{split}, mean" in line)
         assert f"{summary['mean'][split]['accuracy']:.2%}" in line
-    assert f"cross-validation: {folder}" in out
+    assert f"cross-validation: {folder}\nits report: recipelab report {folder}\n" in out
     assert main(["runs", str(tmp_path / "outputs")]) == 0
     assert capsys.readouterr().out.count("_f") == 2
 
