@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from made_records import CONFIG, make_crossval, make_run, make_study
+from recipelab.reports.drawings import tables_of
 from recipelab.reports.gathering import gather
-from recipelab.reports.markdown import markdown
+from recipelab.reports.markdown import markdown, table_lines
 from recipelab.reports.page import html
 from recipelab.reports.parts import Report, Table, table_anchor
 from recipelab.reports.story import Drawers, report_of
@@ -71,10 +72,25 @@ def test_every_link_has_its_target(tmp_path: Path):
         assert names <= {one.name for one in report.tables}
         targets = {one.anchor for one in (*report.sections, *report.cards)}
         targets |= {anchor for one in report.tables for anchor in (table_anchor(one.name), *one.anchors)}
-        links = {cell.link for one in report.tables for row in one.rows for cell in row if cell.link}
+        cells = [cell for one in report.tables for row in one.rows for cell in row]
+        links = {cell.target(report.anchors) for cell in cells} - {""}
         assert links <= targets
         for made in (html(report), markdown(report, ())):
             assert all(f'id="{link}"' in made for link in links)
+
+
+def test_a_number_of_a_table_that_the_study_asks_for_leads_to_its_runs(tmp_path: Path):
+    nothing = lambda _: ()  # noqa: E731
+    material = gather([make_study(tmp_path / "s", VALUES)])
+    report = report_of(material, Drawers(nothing, tables_of, nothing, nothing, nothing))
+    recipes = table(report, "study_1_table_recipes")
+    heads = [(column.name, column.number) for column in recipes.columns]
+    assert heads == [("arm", False), ("test accuracy (%)", True), ("minutes", True)]
+    cell = recipes.rows[1][1]
+    assert (cell.target(report.anchors), cell.strong) == ("run-4", True)
+    assert '<a href="#run-4" title="runs runs/1-0, runs/1-1, runs/1-2">91.00 ± 1.00</a>' in html(report)
+    assert "[**91.00 ± 1.00**](#run-4)" in markdown(report, ())
+    assert "(#run-4)" not in "".join(table_lines(recipes)), "without the runs beside it there is nothing to lead to"
 
 
 def test_the_best_is_marked_where_the_study_proved_it_and_nowhere_else(tmp_path: Path):

@@ -15,8 +15,7 @@ from recipelab.reports.material import CrossValidation, Material, OneRun, StudyM
 from recipelab.reports.metric_tables import metrics_of, metrics_table
 from recipelab.reports.parts import Card, Drawing, Report, Section, Statement, Table, prefixed, table_anchor
 from recipelab.reports.run_tables import arms_of_runs, runs_table
-from recipelab.reports.study_tables import arm_anchors, arms_table, asked_table, effects_table, level, results_table
-from recipelab.reports.tables_of_study import Table as Asked
+from recipelab.reports.study_tables import arm_anchors, arms_table, effects_table, level, results_table
 
 FEW = 8
 """Reports of so many runs carry the pictures of their records; a page of a hundred would be too large."""
@@ -27,7 +26,7 @@ class Drawers:
     """What draws a study, makes the tables that its file asks for, and draws runs: all, one, or folds."""
 
     of_study: Callable[[StudyMaterial], Sequence[Figure]]
-    tables_of_study: Callable[[StudyMaterial], Sequence[Asked]]
+    tables_of_study: Callable[[StudyMaterial], Sequence[Table]]
     of_runs: Callable[[Sequence[OneRun]], Sequence[Figure]]
     of_run: Callable[[OneRun], Sequence[Figure]]
     of_folds: Callable[[CrossValidation], Sequence[Figure]]
@@ -83,7 +82,7 @@ def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], draw: Dra
     links = arm_anchors(study, anchor)
     tables = [
         arms_table(study, anchor, warnings),
-        *(asked_table(table, anchors, warnings) for table in draw.tables_of_study(study)),
+        *(replace(table, warnings=warnings) for table in draw.tables_of_study(study)),
         metrics_table(study.readings, summary["baselines"], level(study), links, warnings, withheld=withheld),
         results_table(study, anchor, anchors, warnings),
         effects_table(study, anchor, warnings),
