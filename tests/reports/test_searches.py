@@ -12,7 +12,7 @@ from made_records import make_search
 from recipelab.core.errors import UserError
 from recipelab.figures.chart import Chart, Line, Parallel, Points
 from recipelab.reports.drawn_searches import figures_of_search
-from recipelab.reports.material import gather
+from recipelab.reports.gathering import gather
 from recipelab.reports.search_tables import lead_of_search, trials_table
 from recipelab.reports.searches import read_search
 

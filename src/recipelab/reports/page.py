@@ -24,7 +24,7 @@ from PIL import Image
 
 from recipelab.figures.chart import Chart, Figure, Tile, Tiles
 from recipelab.figures.live import live
-from recipelab.reports.parts import Drawing, Report
+from recipelab.reports.parts import Drawing, Report, table_anchor
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORDS = ("better", "worse", "equivalent", "unproven", "holds", "fails", "finished", "failed", "interrupted", "running")
@@ -47,14 +47,15 @@ def html(report: Report) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    environment.filters["table_anchor"] = table_anchor
     environment.filters["b64"] = lambda content: base64.b64encode(content).decode()
     drawings = [*report.drawings, *(d for card in report.cards for d in card.drawings)]
     packed = {one.name: _pack(one) for one in drawings}
     plots = any(not one.tiles for one in packed.values())
-    css, js = (_read(name) for name in ("page.css", "page.js"))
+    css, js = _read("page.css"), _read("inflate.js") + _read("page.js")
     return environment.get_template("page.html").render(
         report=report,
-        studies=len(report.sections) - any(section.anchor == "runs" for section in report.sections),
+        studies=sum(section.anchor.startswith("study") for section in report.sections),
         packed=packed,
         words=WORDS,
         version=importlib.metadata.version("recipelab"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ from pydantic.dataclasses import dataclass
 
 from recipelab.core.errors import UserError
 from recipelab.core.plain import read_json, read_yaml
-from recipelab.records import results
 
 Level = bool | int | float | str
 
@@ -128,15 +126,3 @@ def search_of(summary: dict[str, Any], definition: dict[str, Any], folder: Path)
     if torn or not found.metrics or not {one.trial for one in found.finished} >= set(found.best):
         raise UserError(f"{wrong}: values or best of its trials")
     return found
-
-
-def search_folders(place: Path) -> Iterator[Path]:
-    """Folders of searches: place itself, or those below it that are no records."""
-    if (place / "summary.json").is_file() and (place / "search.yaml").is_file():
-        yield place
-        return
-    if (place / results.NAME).is_file():
-        return
-    for folder in sorted(one for one in place.iterdir() if one.is_dir() and not one.is_symlink()):
-        if not folder.name.startswith("."):
-            yield from search_folders(folder)
