@@ -25,6 +25,7 @@ __all__ = [
     "study",
     "sweep_decays",
     "train",
+    "tune",
 ]
 
 _HOMES = {
@@ -39,6 +40,7 @@ _HOMES = {
     "study": "recipelab.commands.study",
     "sweep_decays": "recipelab.commands.sweep_decays",
     "train": "recipelab.commands.train",
+    "tune": "recipelab.commands.tune",
 }
 
 if TYPE_CHECKING:
@@ -52,6 +54,7 @@ if TYPE_CHECKING:
     from recipelab.commands.study import study
     from recipelab.commands.sweep_decays import sweep_decays
     from recipelab.commands.train import train
+    from recipelab.commands.tune import tune
     from recipelab.loop.load_run import load_run
 
 

@@ -207,3 +207,13 @@ def test_a_closed_pipe_ends_quietly():
             timeout=60,
         )
     assert (done.returncode, done.stderr) == (141, "")
+
+
+# the same from Python
+
+
+@pytest.mark.parametrize("name", recipelab.__all__)
+def test_what_the_package_names_is_there_and_hides_no_room(name: str):
+    assert getattr(recipelab, name).__name__ == name
+    rooms = {path.stem for path in Path(recipelab.__file__).parent.iterdir()}
+    assert name not in rooms, "a module of that name would take its place"

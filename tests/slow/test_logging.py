@@ -1,4 +1,4 @@
-"""A server that does not answer, and the notebook from its first cell to its last."""
+"""A server that does not answer, groups of a search and of folds, and the notebook from its first cell to its last."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+
+from recipelab import cross_validate, tune
+from tiny_recipe import TINY, USER_TREE
+from wandb_files import OfflineRun
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -55,6 +59,29 @@ def test_a_server_that_does_not_answer_makes_a_run_offline(answers: bool, tmp_pa
     assert done.stdout.startswith("W&B: offline: CommError")
     assert KEY not in done.stdout + done.stderr
     assert [path for path in tmp_path.rglob("*") if path.is_file() and KEY.encode() in path.read_bytes()] == []
+
+
+WORDS = [word for word in TINY if not word.startswith(("logger=", "select="))] + ["logger=wandb", "logger.mode=offline"]
+
+
+def test_trials_of_a_search_are_in_its_group(tmp_path: Path):
+    found = tune(*WORDS, "optimizer.lr=0.05,0.1", "sampler=grid", name="mine", output=str(tmp_path),
+                 config_dir=str(USER_TREE), quiet=True)  # fmt: skip
+    assert found is not None
+    for row in found.rows:
+        run = OfflineRun(tmp_path / "mine" / row.record)
+        assert (run.run.run_group, run.run.job_type) == ("mine", "trial")
+        assert run.config["search"] == {"name": "mine", "trial": row.number}
+        assert run.config["optimizer"]["lr"] == row.params["optimizer.lr"]
+
+
+def test_folds_of_a_cross_validation_are_in_its_group(tmp_path: Path):
+    words = [*WORDS, "data.folds=2", "data.fold=all", f"output={tmp_path}"]
+    found = cross_validate(*words, config_dir=str(USER_TREE), quiet=True)
+    for number, fold in enumerate(found.runs):
+        run = OfflineRun(fold.path)
+        assert (run.run.run_group, run.run.job_type) == (found.path.name, "fold")
+        assert run.config["cross_validation"] == {"name": found.path.name, "fold": number}
 
 
 def test_the_notebook_runs_in_three_minutes(tmp_path: Path):

@@ -11,31 +11,30 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from optuna.exceptions import StorageInternalError
-from optuna.trial import Trial
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.cell import perform
 from recipelab.commands.named_file import named_file
 from recipelab.commands.tune_end import end
 from recipelab.commands.tune_plan import Composer
-from recipelab.commands.tune_table import drawn, shown_value
+from recipelab.commands.tune_say import Teller, say_opening
 from recipelab.config.averages import view_names
 from recipelab.core import atomic
-from recipelab.core.errors import Interrupted, RunError, UserError
+from recipelab.core.errors import Interrupted, UserError
 from recipelab.core.task import Task
 from recipelab.loop.signals import StopRequest
 from recipelab.records.log import Log
 from recipelab.records.places import new_folder
 from recipelab.studies.local import LocalLauncher
+from recipelab.tuning.address import require_reachable, shown
 from recipelab.tuning.book import Book
-from recipelab.tuning.definition import Asked, Search, pruner_name, read_search, seconds
+from recipelab.tuning.definition import Search, pruner_name, read_search, seconds
 from recipelab.tuning.objective import Objective
-from recipelab.tuning.outcome import Outcome, Row
+from recipelab.tuning.outcome import Outcome
 from recipelab.tuning.pruners import make_pruner
 from recipelab.tuning.runner import Runner, Running
 from recipelab.tuning.samplers import Sampling
-from recipelab.tuning.storage import alone, shown, url_of
+from recipelab.tuning.storage import alone, answering, url_of
 
 
 @dataclass(frozen=True)
@@ -69,6 +68,8 @@ def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
         raise UserError(
             f"--jobs {asked_order.jobs} --retry {asked_order.retry}: at least one trial at once, no negative"
         )
+    if asked_order.storage is not None:
+        require_reachable(asked_order.storage)
     content, title, overrides = _find(words, asked_order)
     log = Log(quiet=asked_order.quiet)
     asked = read_search(content, overrides)
@@ -79,19 +80,24 @@ def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
     found = composer.check()
     objective = composer.settle_objective(found)
     limit = min(search.trials, sampling.limit or search.trials)
-    _say_opening(asked, objective, sampling, limit, log)
+    say_opening(asked, objective, sampling, limit, log)
     if dry_run:
         return None
     folder = _open(asked_order, title, search, overrides, log)
-    url = asked_order.storage or url_of(folder)
+    with answering():
+        book = _book(folder, asked_order, title, objective, limit, pruner)
+        with alone(folder):
+            pinned = composer.pin(found, asked_order.jobs)
+            composer.pinned = book.define({**asked.identity(), "pinned": pinned})["pinned"]
+        log(f"storage: {shown(asked_order.storage or url_of(folder))}")
+        _execute(book, composer, objective, sampling, asked_order, log, _again(words, asked_order))
+        return end(book, composer, objective, asked_order.config_dir, log)
+
+
+def _book(folder: Path, order: Order, title: str, objective: Objective, limit: int, pruner: Any) -> Book:
     directions = [goal.direction for goal in objective.goals]
-    book = Book(folder, url, title, directions=directions, limit=limit, retry=asked_order.retry, pruner=pruner)
-    with alone(folder):
-        pinned = composer.pin(found, asked_order.jobs)
-        composer.pinned = book.define({**asked.identity(), "pinned": pinned})["pinned"]
-    log(f"storage: {shown(url)}")
-    _execute(book, composer, objective, sampling, asked_order, log, _again(words, asked_order))
-    return end(book, composer, objective, asked_order.config_dir, log)
+    url = order.storage or url_of(folder)
+    return Book(folder, url, title, directions=directions, limit=limit, retry=order.retry, pruner=pruner)
 
 
 def _find(words: Sequence[str], order: Order) -> tuple[dict[str, Any], str, tuple[str, ...]]:
@@ -119,25 +125,6 @@ def _again(words: Sequence[str], order: Order) -> str:
     parts += [f"--output={order.output}"] if order.output != Order.output else []
     parts += [f"--config-dir={order.config_dir}"] if order.config_dir else []
     return shlex.join(parts)
-
-
-def _say_opening(asked: Asked, objective: Objective, sampling: Sampling, limit: int, log: Log) -> None:
-    search = asked.search
-    if search.question:
-        log(search.question)
-    for param in asked.params:
-        ways = " | ".join(map(str, param.levels)) if param.levels is not None else _range(param.distribution)
-        log(f"  {param.name}: {ways}{f'  (with {param.when})' if param.when else ''}")
-    goals = ", ".join(
-        f"{g.direction} {f'{search.view} validation ' if g.column else ''}{g.name}" for g in objective.goals
-    )
-    size = f" (all there are of {search.trials})" if limit < search.trials else ""
-    log(f"{limit} trials{size}, {goals}, {search.at} evaluation; sampler {sampling.name}, pruner {pruner_name(search)}")
-
-
-def _range(distribution: Any) -> str:
-    step = f", step {distribution.step:g}" if distribution.step not in (None, 1) else ""
-    return f"{distribution.low:g} to {distribution.high:g}{step}{', logarithmic' if distribution.log else ''}"
 
 
 def _open(order: Order, title: str, search: Search, overrides: Sequence[str], log: Log) -> Path:
@@ -180,7 +167,7 @@ def _execute(
         return launcher.start(task)
 
     began, timeout = time.monotonic(), seconds(composer.asked.search.timeout)
-    teller = _Teller(book, objective, log)
+    teller = Teller(book, objective, log)
     with StopRequest() as stop, book:
         try:
             Runner(
@@ -197,8 +184,6 @@ def _execute(
                 over=lambda: timeout is not None and time.monotonic() - began >= timeout,
                 stop=lambda: bool(stop),
             ).run()
-        except StorageInternalError as error:
-            raise RunError(f"the storage of the search cannot be used: {error.__cause__ or error}") from error
         finally:
             launcher.close()
     if stop:
@@ -214,26 +199,3 @@ def _error_in(path: Path) -> str:
     """The last error in a log, with the lines that belong to it."""
     text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
     return text.rpartition("error: ")[2].strip() if "error: " in text else ""
-
-
-class _Teller:
-    """Says a line for every start and end of a trial."""
-
-    def __init__(self, book: Book, objective: Objective, log: Log) -> None:
-        self.book, self.objective, self.log = book, objective, log
-
-    def __call__(self, event: str, trial: Trial, text: str) -> None:
-        number = self.book.origin_of(trial)
-        if event in ("start", "again"):
-            how = "begins" if event == "start" else "goes on"
-            self.log(f"trial {number} {how}: {drawn(Row(number, '', (), trial.params, 0, 0))}")
-        elif event == "finished":
-            values = self.book.study.get_trials(deepcopy=False)[trial.number].values
-            said = ", ".join(
-                f"{g.name} {shown_value(g.name, v)}" for g, v in zip(self.objective.goals, values, strict=True)
-            )
-            self.log(f"trial {number}: {said}")
-        else:
-            because = text.splitlines()[0] if text else ""
-            word = {"crashed": "its process died, to be gone on with", "refused": "cannot be"}.get(event, event)
-            self.log(f"trial {number} {because if event == 'pruned' else f'{word}: {because}'}")

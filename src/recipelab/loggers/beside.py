@@ -1,10 +1,12 @@
-"""What a logger finds beside it: rows that the record has already, what was said, the study that a run is of."""
+"""What a logger finds beside it: rows that are there already, what was said, the study or search of a run."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from recipelab.core.errors import UserError
 from recipelab.core.plain import read_json
@@ -33,18 +35,39 @@ def said_since(folder: Path, place: int) -> tuple[str, int]:
     return whole.decode("utf-8", "replace"), place + len(whole)
 
 
-def study_of(folder: Path) -> tuple[str, str] | None:
-    """(study, arms) of a run that is one of a study: the name of its folder, and what is read from this training.
+@dataclass(frozen=True)
+class Whole:
+    """What a run is one of. kind: study, search, cross_validation. name: of its folder. job: the run's part in it.
 
-    A record of a study is STUDY/runs/TRAINING/RECORD, and STUDY/study.json names each training's arms.
+    says: about the run, for its config.
     """
-    training = folder.resolve().parent
-    study = training.parent.parent
-    if training.parent.name != "runs":
-        return None
+
+    kind: str
+    name: str
+    job: str
+    says: Mapping[str, Any]
+
+
+def whole_of(folder: Path, config: Mapping[str, Any]) -> Whole | None:
+    """The study, search or cross-validation that the run of a record is one of, by where the record is.
+
+    STUDY/runs/TRAINING/RECORD, where STUDY/study.json names each training's arms; SEARCH/trials/NUMBER/RECORD;
+    CROSS_VALIDATION/RECORD, whose config names the fold.
+    """
+    parent = folder.resolve().parent
+    top = parent.parent.parent
+    if parent.parent.name == "runs" and (arms := _arms(top / "study.json", parent.name)) is not None:
+        return Whole("study", top.name, arms, {"name": top.name, "arms": arms})
+    if parent.parent.name == "trials" and parent.name.isdecimal() and (top / "search.yaml").is_file():
+        return Whole("search", top.name, "trial", {"name": top.name, "trial": int(parent.name)})
+    fold = (config.get("data") or {}).get("fold")
+    if fold is not None and (parent / "cross_validation.json").is_file():
+        return Whole("cross_validation", parent.name, "fold", {"name": parent.name, "fold": fold})
+    return None
+
+
+def _arms(file: Path, training: str) -> str | None:
     try:
-        told = read_json(study / "study.json")
-        arms = told["trainings"][training.name]["arms"]
+        return ", ".join(map(str, read_json(file)["trainings"][training]["arms"]))
     except (FileNotFoundError, UserError, KeyError, TypeError):
         return None
-    return study.name, ", ".join(map(str, arms))

@@ -24,7 +24,7 @@ from annotated_types import Gt, Len
 from recipelab.core import atomic
 from recipelab.core.errors import UserError
 from recipelab.core.plain import read_json
-from recipelab.loggers.beside import earlier_rows, said_since, study_of
+from recipelab.loggers.beside import earlier_rows, said_since, whole_of
 from recipelab.loggers.keys import find_key
 from recipelab.loggers.tags import PROGRESS, final, measured, tag
 
@@ -37,7 +37,8 @@ class WandB:
     """A W&B run: config, metrics by our own step, a table of the results, pictures, log, system metrics.
 
     project: None: the name of the data (or WANDB_PROJECT). entity: team or user; None: the account's own.
-    group: None: the study that the run is of, its arm then being the job type. tags: of the run, up to 64 characters.
+    group: None: the study that the run is one of, its arms then being the job type; or the search (job type trial), or
+        the cross-validation (fold). tags: of the run, up to 64 characters.
     mode: online; offline, into files that `wandb sync` uploads; auto: online where a key is found
         (`recipelab.loggers.keys`) and the server answers, else offline. WANDB_MODE wins over auto.
     system_metrics: utilisation, memory, power and network, every 15 seconds. timeout: seconds to wait for the server
@@ -136,16 +137,16 @@ class WandB:
     def _init(self, config: Mapping[str, Any], id: str, mode: str, key: str | None) -> Any:
         import wandb
 
-        study = study_of(self._folder)
-        names = {"study": {"name": study[0], "arms": study[1]}} if study else {}
+        whole = whole_of(self._folder, config)
+        names = {whole.kind: dict(whole.says)} if whole else {}
         with contextlib.redirect_stderr(io.StringIO()):  # it tells of every log-in; what goes wrong is raised
             return wandb.init(
                 dir=str(self._folder.resolve()),
                 project=self.project or os.environ.get("WANDB_PROJECT") or _data_name(config),
                 entity=self.entity,
                 name=self._folder.resolve().name,
-                group=self.group or (study[0] if study else None),
-                job_type=_short(study[1]) if study else None,
+                group=self.group or (whole.name if whole else None),
+                job_type=_short(whole.job) if whole else None,
                 tags=self.tags or None,
                 id=id,
                 resume="allow" if mode == "online" else None,

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import optuna
-from optuna.exceptions import UpdateFinishedTrialError
+from optuna.exceptions import StorageInternalError, UpdateFinishedTrialError
 from optuna.pruners import BasePruner
 from optuna.samplers import BaseSampler, RandomSampler
 from optuna.storages import RetryHeartbeatStaleTrialCallback, fail_stale_trials
@@ -103,10 +103,11 @@ class Book:
         threading.Thread(target=self._beat, name="search-heartbeat", daemon=True).start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self._stop.set()
         self._lock.release()
-        shutil.rmtree(self._place, ignore_errors=True)
+        if kind is not StorageInternalError:  # else our trials are still RUNNING there, and the place says whose
+            shutil.rmtree(self._place, ignore_errors=True)
 
     # reading
 

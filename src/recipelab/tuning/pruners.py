@@ -87,7 +87,7 @@ def threshold(
 
 
 def patient(*, patience: Number, min_delta: Annotated[float, Ge(0)] = 0.0) -> BasePruner:
-    """Ends a trial that has not become better for `patience` steps."""
+    """Ends a trial whose last `patience` + 1 values are all worse, by more than min_delta, than its best before."""
     return pruners.PatientPruner(None, patience, min_delta)
 
 

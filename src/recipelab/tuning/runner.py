@@ -175,15 +175,20 @@ class Runner:
         for one in self._running:
             if one.handle is not None:
                 one.handle.stop()
-        for one in self._running:
-            code = None
-            while one.handle is not None and (code := one.handle.poll()) is None:
-                time.sleep(POLL_SECONDS)
+        codes = [self._end_of(one) for one in self._running]
+        for one, code in zip(self._running, codes, strict=True):
             if code == DONE or one.pruned is not None:
                 self._settle(one, DONE if code is None else code)
             else:
                 self.book.put_back(one.trial, "stopped with the search")
         self._running.clear()
+
+    def _end_of(self, one: Running) -> int | None:
+        """Wait for a trial's process; its exit code, or None where it has none."""
+        code = None
+        while one.handle is not None and (code := one.handle.poll()) is None:
+            time.sleep(POLL_SECONDS)
+        return code
 
 
 def draw(trial: Trial, params: Sequence[Param], given: frozenset[str]) -> dict[str, Level]:

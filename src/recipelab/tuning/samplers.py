@@ -62,7 +62,10 @@ def cmaes(
     try:
         import cmaes as _  # noqa: F401
     except ModuleNotFoundError:
-        raise UserError("sampler=cmaes needs the package cmaes: pip install cmaes") from None
+        raise UserError(
+            "sampler=cmaes needs the package cmaes, which is not installed"
+            "\n  fix: pip install cmaes, or 'recipelab[cmaes]'; sampler=tpe needs nothing"
+        ) from None
     return lambda seed: samplers.CmaEsSampler(
         n_startup_trials=n_startup_trials,
         sigma0=sigma0,
