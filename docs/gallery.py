@@ -90,7 +90,7 @@ def shrink(path: Path) -> None:
     colours = 64
     while path.stat().st_size > LARGEST and colours >= 8:
         with Image.open(path) as image:
-            small = image.convert("RGB").quantize(colours, dither=Image.Dither.NONE)
+            small = image.convert("RGB").quantize(colours, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
         small.save(path, optimize=True)
         colours //= 2
 

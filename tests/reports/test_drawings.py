@@ -181,6 +181,18 @@ def test_a_dot_leads_to_the_record_behind_it(folder: Path):
     assert runs == {one.name for one in gather([folder]).runs}
 
 
+def test_every_arm_has_its_name_in_the_figure_of_time(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    study = asked(folder, "time")
+    _, chart = figures_of_study(study)
+    assert {arm(s, a) for s in SCHEDULERS for a in AVERAGES} <= {mark.name for mark in chart.panels[0].marks}
+    monkeypatch.setattr("recipelab.reports.drawn_dots.MOST_COLOURS", 3)
+    _, chart = figures_of_study(study)
+    front, *_, named = chart.panels[0].marks
+    assert len(named.labels) == len(front.x) > 0
+    assert set(named.labels) <= {arm(s, a) for s in SCHEDULERS for a in AVERAGES}
+    assert list(named.x) == list(front.x)
+
+
 def test_the_best_of_a_column_is_marked_where_it_is_proven(folder: Path):
     study = asked(
         folder,

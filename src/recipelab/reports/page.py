@@ -22,8 +22,9 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
-from recipelab.figures.chart import Chart, Figure, Tile, Tiles
+from recipelab.figures.chart import Figure, Tile, Tiles
 from recipelab.figures.live import live
+from recipelab.figures.live_plan import WIDTHS
 from recipelab.reports.parts import Drawing, Report, table_anchor
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -108,11 +109,12 @@ def _pack(one: Drawing) -> Packed:
     if isinstance(one.figure, Tiles):
         tiles = [{"png": _png(tile), "caption": tile.caption} for tile in one.figure.tiles]
         return Packed(one.name, one.figure, Markup(""), tiles=tiles)
-    figures = {"wide": live(one.figure)}
-    if isinstance(one.figure, Chart) and one.figure.columns > 1:
-        figures["narrow"] = live(one.figure, 1)
-    text = json.dumps(figures, allow_nan=False, separators=(",", ":"))
-    height = (figures["wide"] or {}).get("layout", {}).get("height", PLACEHOLDER)
+    made = {width: live(one.figure, width) or {} for width in WIDTHS}
+    layouts = [[width, figure.get("layout", {})] for width, figure in made.items()]
+    text = json.dumps(
+        {"data": made[WIDTHS[0]].get("data", []), "layouts": layouts}, allow_nan=False, separators=(",", ":")
+    )
+    height = made[WIDTHS[0]].get("layout", {}).get("height", PLACEHOLDER)
     return Packed(one.name, one.figure, Markup(_zipped(text.encode())), int(height))
 
 

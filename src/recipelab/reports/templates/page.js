@@ -88,19 +88,27 @@ function themed(figure) {
     data: inked(figure.data),
     layout: {
       ...layout,
-      width: printing ? PAPER : undefined,
+      width: printing ? PAPER : layout.width,
       font: { family: "system-ui, sans-serif", size: 12, ...layout.font, ...font },
       hoverlabel: { bgcolor: ground, font, ...layout.hoverlabel },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: "#888888", activecolor: font.color },
     },
   };
 }
-const drawn = new Map(); // element -> its figures as they came: wide, and narrow where a phone has another
+const drawn = new Map(); // element -> its figure as it came: data, and layouts by the width that each is for, the widest first
 const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
 const anchors = JSON.parse(document.getElementById("anchors").textContent);
-function put(plot, { wide, narrow }) {
-  const { data, layout } = themed(narrow && !printing && plot.clientWidth < 700 ? narrow : wide);
-  window.Plotly.react(plot, data, layout, config);
+const CELL = 34, NARROW = 500; // pixels of a matrix's cell that has room for what is written in it, of a page without a scale
+const fitting = (trace, width) => trace.type !== "heatmap" ? trace : {
+  ...trace,
+  texttemplate: width / trace.x.length < CELL ? "" : trace.texttemplate,
+  showscale: trace.showscale && width >= NARROW,
+};
+function put(plot, { data, layouts }) {
+  const width = printing ? PAPER : plot.clientWidth;
+  const [, layout] = layouts.find(([least]) => least <= width) ?? layouts.at(-1);
+  const shown = themed({ data: data.map((trace) => fitting(trace, width)), layout });
+  window.Plotly.react(plot, shown.data, shown.layout, config);
 }
 function draw(plot) {
   if (plot.dataset.state) return;
@@ -122,6 +130,11 @@ function draw(plot) {
   }
 }
 const recolour = () => drawn.forEach((figures, plot) => put(plot, figures));
+let resized = 0;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => { if (!printing) recolour(); }, 200);
+});
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); setTimeout(draw, 0, target); }
 }, { rootMargin: "400px" });
