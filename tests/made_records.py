@@ -110,3 +110,49 @@ def make_study(
     claims = [{"arm": arms[-1], "than": arms[0]}]
     (folder / "study.yaml").write_text(yaml.safe_dump({"question": question, "claims": claims}, allow_unicode=True))
     return folder
+
+
+def make_search(folder: Path, trials: Sequence[Mapping[str, Any]], **fields: Any) -> Path:
+    """A search's folder; a record for every trial that names none. trials: as summary.json has them."""
+    rows = []
+    for number, trial in enumerate(trials):
+        record = f"trials/{number:04d}/run"
+        row = {"trial": number, "state": "finished", "params": {}, "record": record, **trial}
+        if row["record"] == record:
+            make_run(folder / record, accuracy=row.get("accuracy", 0.5))
+        rows.append(row)
+    done = [row for row in rows if row["state"] == "finished"]
+    summary: dict[str, Any] = {
+        "schema": 1,
+        "kind": "search",
+        "metrics": [{"name": "accuracy", "direction": "maximize", "column": "val_raw_accuracy"}],
+        "at": "final",
+        "counts": {state: sum(row["state"] == state for row in rows) for state in ("finished", "pruned", "failed")},
+        "best": [max(done, key=lambda row: row["accuracy"])["trial"]] if done else [],
+        "importances": {},
+        "trials": rows,
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").write_text(json.dumps({**summary, **fields}))
+    (folder / "search.yaml").write_text(yaml.safe_dump({"question": "Which rate?", "view": "raw"}))
+    return folder
+
+
+def make_crossval(folder: Path, accuracies: Sequence[float], *, folds: int | None = None, **fields: Any) -> Path:
+    """A finished cross-validation. accuracies: of the raw weights of each fold; folds: how many were asked for.
+
+    fields: of its records' result.json.
+    """
+    told = []
+    for fold, accuracy in enumerate(accuracies):
+        config = {**CONFIG, "data": {**CONFIG["data"], "folds": folds or len(accuracies), "fold": fold}}
+        own = {"config": config, "recipe_hash": f"{fold:x}" * 64, **fields}
+        make_run(folder / f"f{fold}", accuracy=accuracy, **own)
+        metrics = {"accuracy": accuracy, "nll": 1 - accuracy}
+        told.append({"fold": fold, "record": f"f{fold}", "checkpoint": "last", "view": "raw", "val": metrics})
+    mean = sum(accuracies) / len(accuracies)
+    means = {split: {"accuracy": mean, "nll": 1 - mean} for split in ("train", "val", "test")}
+    summary = {"schema": 1, "status": "finished", "seed": 0, "folds": told, "mean": means}
+    ensemble = {"kind": "logits", "test": {"accuracy": 0.95, "nll": 0.1}}
+    (folder / "cross_validation.json").write_text(json.dumps({**summary, "ensemble": ensemble}))
+    return folder

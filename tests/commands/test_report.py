@@ -89,3 +89,21 @@ def test_single_samples_are_drawn_when_asked_or_it_is_said_why_not(
 def test_an_option_of_samples_is_not_passed_over(tmp_path: Path, capsys: Capture):
     assert main(["report", str(make_run(tmp_path / "r")), "--config-dir", "x"]) == 2
     assert "--config-dir is for --samples" in capsys.readouterr().err
+
+
+def test_a_folder_holds_what_its_last_report_wrote_and_what_others_put_there(tmp_path: Path):
+    out = tmp_path / "out"
+
+    def files(*words: str) -> set[str]:
+        assert main(["report", *words, "--output", str(out)]) == 0
+        return {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
+
+    study = make_study(tmp_path / "study", {"a": [0.8, 0.81], "b": [0.9, 0.92]})
+    files(str(study))
+    mine = out / "tables" / "mine.csv"
+    mine.write_text("kept")
+    run = make_run(tmp_path / "run")
+    fresh = files(str(run))
+    assert mine.read_text() == "kept"
+    assert (out / "files.txt").read_text().split() == sorted(fresh - {"tables/mine.csv", "files.txt"})
+    assert not any("study" in name for name in fresh)

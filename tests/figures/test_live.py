@@ -46,7 +46,7 @@ def test_a_line_has_its_values_in_percent_with_gaps_and_its_band():
 def test_a_dot_leads_to_its_run_and_says_what_it_is():
     _, dot, tick, *_ = live(charts.dots())["data"]
     assert dot["customdata"] == ["a/b", "c"]
-    assert dot["text"][1] == "two<br>lines"
+    assert dot["hovertext"][1] == "two<br>lines"
     assert np.allclose(tick["error_x"]["array"] + tick["error_x"]["arrayminus"], [20, 10])
 
 
@@ -60,6 +60,7 @@ def test_every_name_stands_once_in_the_legend_and_switches_all_of_its_marks():
 
 
 def test_fewer_columns_for_a_narrow_page_make_it_higher():
-    wide, narrow = live(charts.lines()), live(charts.lines(), columns=1)
+    wide, narrow = live(charts.lines()), live(charts.lines(), 320)
     assert narrow["layout"]["height"] > wide["layout"]["height"]
     assert narrow["layout"]["xaxis2"]["domain"] == [0, 1]
+    assert narrow["data"] == wide["data"]

@@ -10,7 +10,9 @@ import pytest
 from PIL import Image
 
 import charts
+import crowded
 from recipelab.figures.chart import Heat
+from recipelab.figures.palette import COLOURS
 from recipelab.figures.pictures import picture, write
 
 
@@ -46,7 +48,7 @@ def test_nine_lines_are_told_apart_by_colour_or_dash():
 
 def test_every_name_stands_once_in_the_legend():
     words = [text.get_text() for text in picture(charts.lines()).legends[0].get_texts()]
-    assert words == [charts.EVIL, *(f"line {index}" for index in range(1, 9)), "limit"]
+    assert words == [charts.EVIL.strip(), *(f"line {index}" for index in range(1, 9)), "limit"]
     assert not picture(replace(charts.lines(), legend=False)).legends
 
 
@@ -63,3 +65,14 @@ def test_the_caption_stands_in_the_picture_unless_a_page_has_it():
 
     assert "n = 1" in words(True)
     assert "n = 1" not in words(False)
+
+
+def test_a_colour_that_is_seldom_is_kept(tmp_path):
+    """A legend's sample is a few pixels of a colour, and shall not turn into its neighbour's."""
+    figure = crowded.slanted()
+    write(figure, tmp_path / "a.png")
+    with Image.open(tmp_path / "a.png") as image:
+        there = np.unique(np.asarray(image.convert("RGB")).reshape(-1, 3), axis=0).astype(int)
+    for colour in COLOURS[: len(crowded.MODELS)]:
+        wanted = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+        assert np.abs(there - wanted).max(1).min() <= 4, colour

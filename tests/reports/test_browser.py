@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from made_records import make_run, make_study
 from recipelab.figures.chart import Axis, Chart, Figure, Line, Panel, Points
-from recipelab.reports.material import OneRun, StudyMaterial, gather
+from recipelab.reports.gathering import gather
+from recipelab.reports.material import OneRun, StudyMaterial
 from recipelab.reports.page import html
 from recipelab.reports.story import Drawers, report_of
 
@@ -54,33 +58,38 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = make_study(root / "study", ARMS, question=BAD)
     make_run(folder / "runs" / "spare", model=BAD)
     (root / "report.html").write_text(
-        html(report_of(gather([folder]), Drawers(of_study, lambda _: (), lambda _: (), of_run)))
+        html(report_of(gather([folder]), Drawers(of_study, lambda _: (), lambda _: (), of_run, lambda _: ())))
     )
     return (root / "report.html").as_uri()
 
 
-@pytest.fixture
-def visit(browser: Any, address: str) -> Iterator[Callable[..., Any]]:
-    """Open the page: visit(width=1200, **context); afterwards nothing may have complained, asked or been fetched."""
+@pytest.fixture(scope="module")
+def opened(browser: Any) -> Iterator[tuple[Any, list[str]]]:
+    """One page for all tests, and what it has complained of, asked or fetched."""
     complaints: list[str] = []
-    contexts = []
+    page = browser.new_page()
+    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("dialog", lambda dialog: (complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else complaints.append(r.url))
+    yield page, complaints
+    page.close()
 
-    def open_page(anchor: str = "", width: int = 1200, **options: Any) -> Any:
-        context = browser.new_context(viewport={"width": width, "height": 800}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("dialog", lambda dialog: (complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
-        page.on(
-            "request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else complaints.append(r.url)
-        )
+
+@pytest.fixture
+def visit(opened: tuple[Any, list[str]], address: str) -> Iterator[Callable[..., Any]]:
+    """Open the page anew: visit(anchor, width=1200, **media); afterwards there may be no complaint."""
+    page, complaints = opened
+
+    def open_page(anchor: str = "", width: int = 1200, **media: Any) -> Any:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(**{"color_scheme": "light", "media": "screen", **media})
+        page.goto("about:blank")  # from an anchor to another one of the same page is no visit
         page.goto(address + anchor)
         return page
 
     yield open_page
-    for context in contexts:
-        context.close()
+    page.evaluate("localStorage.clear()")
     assert complaints == []
 
 
@@ -176,14 +185,65 @@ def test_the_first_tab_skips_to_the_results(visit: Callable[..., Any]):
     assert page.url.endswith("#main")
 
 
-def test_print_has_the_figures_and_no_controls(visit: Callable[..., Any]):
-    page = visit()
-    page.evaluate(
-        "window.print = () => { window.printed = [...document.querySelectorAll('section .plot')]"
-        ".filter((plot) => plot.checkVisibility()).every((plot) => plot.querySelector('.main-svg')); }"
+PRINTED = """
+window.printed = {};
+for (const moment of ["beforeprint", "afterprint"]) addEventListener(moment, () => {
+  printed[moment] = plots.map((plot) => [plot.checkVisibility(), plot.querySelector(".main-svg")?.clientWidth,
+    plot.querySelector(".xtitle") && getComputedStyle(plot.querySelector(".xtitle")).fill]);
+})"""
+
+
+def test_what_is_printed_at_once_has_all_figures_of_what_is_open_on_white(visit: Callable[..., Any]):
+    page = visit("#run-2", color_scheme="dark")
+    page.evaluate(PRINTED)
+    page.pdf()  # as Ctrl-P does: nothing has been scrolled to
+    before = page.evaluate("printed.beforeprint")
+    assert [visible for visible, *_ in before[:4]] == [True, False, True, False]
+    for visible, *look in before:
+        assert look == ([1000, "rgb(26, 26, 26)"] if visible else [None, None])
+    page.locator("details[open].run .plot .xtitle").first.wait_for()  # what is in sight is drawn again
+    assert page.evaluate("plots[2].querySelector('.main-svg').clientWidth") < 1200
+    assert "rgb(232, 234, 237)" in page.locator("details[open].run .plot .xtitle").first.evaluate(
+        "node => getComputedStyle(node).fill"
     )
-    page.get_by_role("button", name="Print", exact=True).click()
-    page.wait_for_function("window.printed === true")
-    page.emulate_media(media="print")
+
+
+def test_paper_is_white_has_no_controls_and_a_line_of_a_closed_run(visit: Callable[..., Any]):
+    page = visit(color_scheme="dark", width=718)
+    page.get_by_role("button", name="Light").click()
+    page.get_by_role("button", name="Dark").click()
+    page.emulate_media(media="print", color_scheme="dark")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert ground(page) == [255, 255, 255]
     assert not page.locator(".filter").first.is_visible()
     assert not page.get_by_role("button", name="Print", exact=True).is_visible()
+    assert page.locator("details.run summary").first.is_visible()
+    assert not page.locator("details.run dl").first.is_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= 718  # A4 with margins of 1 cm
+
+
+def test_the_button_prints(visit: Callable[..., Any]):
+    page = visit()
+    page.evaluate("window.print = () => { window.asked = true; }")
+    page.get_by_role("button", name="Print", exact=True).click()
+    assert page.evaluate("asked")
+
+
+def test_what_is_packed_is_unpacked_to_the_byte(visit: Callable[..., Any]):
+    noise = np.random.default_rng(0)
+    texts = [b"", b"a", b"abc" * 30_000, bytes(range(256)) * 300, noise.bytes(100_000)]
+    texts += [noise.integers(0, 7, 200_000, dtype=np.uint8).tobytes(), html.__doc__.encode() * 3]  # type: ignore[union-attr]
+    packed = [gzip.compress(text, level) for text in texts for level in (0, 1, 6, 9)]
+    page = visit()
+    same = """([packed, texts]) => {
+      const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+      return packed.map((one, index) => {
+        const found = inflate(bytes(one)), wanted = bytes(texts[index >> 2]);
+        return found.length === wanted.length && found.every((value, at) => value === wanted[at]);
+      });
+    }"""
+    as_text = [[base64.b64encode(one).decode() for one in some] for some in (packed, texts)]
+    assert page.evaluate(same, as_text) == [True] * len(packed)
+    cut = base64.b64encode(packed[-1][:20] + packed[-1][-4:]).decode()
+    with pytest.raises(sync_api.Error, match="packed data are"):
+        page.evaluate("(text) => inflate(Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)))", cut)

@@ -8,14 +8,13 @@ import os
 import signal
 import sys
 import threading
-import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from multiprocessing import connection
 from multiprocessing.context import ForkServerProcess
 from typing import Any, cast
-from unittest.mock import patch
 
 from recipelab.core.errors import Interrupted, RunError, UserError
+from recipelab.core.processes import no_main_module
 from recipelab.loop.cluster import Place
 from recipelab.loop.signals import StopRequest
 
@@ -52,7 +51,7 @@ class Launcher:
             link, theirs = context.Pipe(duplex=False)
             place = Place(rank, self.world, rank, self.world, "recipelab", port=port)
             process = context.Process(target=_begin, args=(enter, place, theirs, dict(os.environ)))
-            with _no_main_module():
+            with no_main_module():
                 process.start()
             theirs.close()
             self._processes.append(process)
@@ -153,11 +152,3 @@ def _end_with_parent() -> None:
     assert parent is not None
     connection.wait([parent.sentinel])
     os._exit(1)
-
-
-@contextlib.contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Let a process start without running the caller's script again, which need not be made for that."""
-    blank: Any = types.ModuleType("__main__")
-    with patch.dict(sys.modules, {"__main__": blank}):
-        yield

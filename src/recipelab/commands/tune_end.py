@@ -18,9 +18,9 @@ from recipelab.core.errors import RunError
 from recipelab.core.plain import read_json
 from recipelab.records.log import Log
 from recipelab.records.record import Record
+from recipelab.reports.drawn_searches import figures_of_search
+from recipelab.reports.searches import read_search
 from recipelab.tuning.book import Book
-from recipelab.tuning.charts import charts
-from recipelab.tuning.definition import Asked
 from recipelab.tuning.objective import Objective
 from recipelab.tuning.outcome import Outcome, Row, outcome, plain
 from recipelab.tuning.storage import alone
@@ -32,7 +32,7 @@ def end(book: Book, composer: Composer, objective: Objective, config_dir: str | 
     log(counts(found))
     if not found.best:
         reasons = "".join(f"\n  {r.splitlines()[0]}" for r in dict.fromkeys(row.reason for row in found.rows) if r)
-        _write(book.folder, found, objective, [], {})
+        _write(book.folder, found, composer, objective, [], {})
         raise RunError(f"no trial has finished{reasons}")
     log.table(trials_table(found, objective))
     notes: list[str] = []
@@ -58,8 +58,9 @@ def end(book: Book, composer: Composer, objective: Objective, config_dir: str | 
     notes.append(f"trial {best.number}: {shlex.join(['recipelab', 'train', *words])}")
     for note in notes:
         log(note)
-    _write(book.folder, found, objective, notes, test)
-    _draw(book.folder, found, objective, composer.asked)
+    _write(book.folder, found, composer, objective, notes, test)
+    _draw(book.folder)
+    log(f"its report: {shlex.join(['recipelab', 'report', str(book.folder)])}")
     log(f"search: {book.folder}; its best recipe: recipelab train --config {book.folder / 'best.yaml'}")
     return found
 
@@ -97,15 +98,23 @@ def _write_best(folder: Path, words: Sequence[str], config_dir: str | None) -> N
     atomic.write_text(folder / "best.yaml", head.replace("\r", " ") + text)
 
 
-def _write(folder: Path, found: Outcome, objective: Objective, notes: list[str], test: Mapping[str, Any]) -> None:
-    atomic.write_json(folder / "summary.json", {"schema": 1, "kind": "search", **plain(found, objective), **test})
+def _write(
+    folder: Path,
+    found: Outcome,
+    composer: Composer,
+    objective: Objective,
+    notes: list[str],
+    test: Mapping[str, Any],
+) -> None:
+    summary = {"schema": 1, "kind": "search", **plain(found, objective, composer.asked.params), **test}
+    atomic.write_json(folder / "summary.json", summary)
     write_tables(found, objective, folder, notes)
 
 
-def _draw(folder: Path, found: Outcome, objective: Objective, asked: Asked) -> None:
+def _draw(folder: Path) -> None:
     """figures/: the course, the importances, slices, parallel coordinates."""
     from recipelab.figures.pictures import write
 
-    for chart in charts(found, objective, asked.params):
+    for chart in figures_of_search(read_search(folder)):
         (folder / "figures").mkdir(exist_ok=True)
         write(chart, folder / "figures" / f"{chart.name}.png")

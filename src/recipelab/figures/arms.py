@@ -31,8 +31,9 @@ def arms_chart(rows: Sequence[ArmRow], axis: Axis, *, title: str, baseline: floa
         mean = sum(row.values) / len(row.values)
         known = row.low is not None and row.high is not None
         ends = {"low": [row.low], "high": [row.high]} if known else {}
-        said = [f"{row.name}\nmean of {len(row.values)}"]
-        marks.append(Points([mean], [place], shape="tick", colour=row.colour, along="x", texts=said, **ends))  # type: ignore[arg-type]
+        if known or len(row.values) > 1:
+            said = [f"{row.name}\nmean of {len(row.values)}"]
+            marks.append(Points([mean], [place], shape="tick", colour=row.colour, along="x", texts=said, **ends))  # type: ignore[arg-type]
         at = [float(place)] * len(row.values)
         marks.append(Points(row.values, at, colour=row.colour, along="x", texts=row.texts, runs=row.runs))
     x = Axis(axis.label, percent=axis.percent, limits=limits_of(rows))

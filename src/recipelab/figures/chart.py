@@ -52,7 +52,8 @@ class Points:
     """Dots at (x, y), with an interval from low to high along one axis where they are given.
 
     texts: what a dot says when it is pointed at. runs: the record behind each dot, for the link. shape: a tick is a
-    short line across `along`, as of a mean. Marks without a place stand in the legend alone.
+    short line across `along`, as of a mean. Marks without a place stand in the legend alone. labels: a word beside each
+    dot, where there is room for it.
     """
 
     x: Numbers
@@ -65,6 +66,7 @@ class Points:
     along: Literal["x", "y"] = "y"
     texts: Sequence[str] = ()
     runs: Sequence[str] = ()
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
@@ -100,6 +102,15 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Span:
+    """A stretch of the axis x that is shaded and hatched, from low to high, as of values that there are none of."""
+
+    low: float
+    high: float
+    name: str = ""
+
+
+@dataclass(frozen=True)
 class Heat:
     """A matrix of coloured cells, row 0 at the top; the axes' categories name rows (y) and columns (x).
 
@@ -131,7 +142,7 @@ class Dimension:
     values: Numbers
 
 
-Mark = Line | Points | Bars | Boxes | Rule | Heat
+Mark = Line | Points | Bars | Boxes | Rule | Span | Heat
 
 
 @dataclass(frozen=True)
@@ -185,3 +196,30 @@ class Parallel:
 
 
 Figure = Chart | Tiles | Parallel
+
+
+def heat_of(panel: Panel) -> Heat | None:
+    """The panel's matrix, if it is one."""
+    return next((mark for mark in panel.marks if isinstance(mark, Heat)), None)
+
+
+def repeats(panels: Sequence[Panel], index: int, columns: int) -> bool:
+    """Whether a panel has the names of the one to its left on its upright axis, and need not say them again."""
+    names = panels[index].y.categories
+    return names is not None and index % columns > 0 and list(names) == list(panels[index - 1].y.categories or ())
+
+
+def counted(panel: Panel) -> bool:
+    """Whether x is counted, as epochs are: every place of a line or dot is a whole number."""
+    if panel.x.percent or panel.x.log or panel.x.categories is not None:
+        return False
+    values = [np.asarray(mark.x, dtype=np.float64) for mark in panel.marks if isinstance(mark, Line | Points)]
+    there = np.concatenate(values) if values else np.zeros(0)
+    there = there[np.isfinite(there)]
+    return bool(len(there)) and bool((there == np.rint(there)).all())
+
+
+def boxes_in_a_row(panel: Panel) -> int:
+    """How many boxes share a category, at most."""
+    places = [np.asarray(mark.at, dtype=np.float64) for mark in panel.marks if isinstance(mark, Boxes)]
+    return int(max(np.unique(np.rint(np.concatenate(places)), return_counts=True)[1], default=1)) if places else 1

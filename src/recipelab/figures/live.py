@@ -6,118 +6,151 @@ grounds are transparent. Text is escaped, so that a name is never taken for mark
 
 from __future__ import annotations
 
+import html
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from recipelab.figures.chart import Axis, Chart, Figure, Heat, Panel, Parallel
+from recipelab.figures.chart import Axis, Chart, Figure, Heat, Line, Panel, Parallel, Points, counted, heat_of
+from recipelab.figures.live_heat import cell_names
 from recipelab.figures.live_marks import trace_of
-from recipelab.figures.live_parallel import parallel_traces
+from recipelab.figures.live_parallel import parallel_layout, parallel_traces
+from recipelab.figures.live_plan import (
+    ABOVE,
+    EDGE,
+    LETTER,
+    LETTERS,
+    WIDTHS,
+    Place,
+    legend_high,
+    longest,
+    page_of,
+    turned,
+)
 from recipelab.figures.live_values import GREY, numbers, plain, scale_of
+from recipelab.figures.words import shortened
 
-HIGH, ROW, CELL = 330, 24, 30  # pixels of a panel, of a category on the upright axis, of a matrix's cell
-GAP_X, GAP_Y = 0.07, 74  # between panels: a share of the width, and pixels
-TOP, BOTTOM, LEGEND = 34, 56, 22  # pixels above and below, and of a row of the legend
 NAMES = 40  # names along an axis, at most
+SMALL = {"size": 12}
+LEGEND = {"orientation": "h", "tracegroupgap": 0, "font": SMALL}
+NONE = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "hovermode": "closest"}
 
 
-def live(figure: Figure, columns: int | None = None) -> dict[str, Any] | None:
+def live(figure: Figure, width: int = WIDTHS[0]) -> dict[str, Any] | None:
     """{"data": traces, "layout": layout} for Plotly.newPlot; None for images, which a page shows as pictures.
 
-    columns: panels in a row instead of the chart's own, for a narrow page. layout.height is in pixels, the width is
-    the page's. Numbers have six digits; what is not finite is null. `customdata` of a dot is the record behind it.
+    width: pixels that the figure has, or somewhat less; of it depends the layout alone. layout.height is in pixels.
+    Numbers have six digits; what is not finite is null. `customdata` of a dot is the record behind it.
     """
     if isinstance(figure, Chart):
-        return _chart(figure, columns or figure.columns)
+        return _chart(figure, width)
     if isinstance(figure, Parallel):
-        return {"data": parallel_traces(figure), "layout": {**_plain(), "height": 380, "margin": _margin(60)}}
+        return {"data": parallel_traces(figure), "layout": {**NONE, **parallel_layout(figure, width)}}
     return None
 
 
-def _chart(chart: Chart, columns: int) -> dict[str, Any]:
-    columns = max(1, min(columns, len(chart.panels)))
-    rows = math.ceil(len(chart.panels) / columns)
-    heights = [max(map(_height, chart.panels[row * columns : (row + 1) * columns])) for row in range(rows)]
-    tall = sum(heights) + GAP_Y * (rows - 1)
-    layout: dict[str, Any] = {**_plain(), "barmode": "overlay", "shapes": [], "annotations": []}
+def _chart(chart: Chart, width: int) -> dict[str, Any]:
+    page = page_of(chart, width)
+    layout: dict[str, Any] = {**NONE, "barmode": "overlay", "shapes": [], "annotations": []}
     data: list[dict[str, Any]] = []
-    told: set[str] = set()
-    for index, panel in enumerate(chart.panels):
-        row, column = divmod(index, columns)
-        top = 1 - (sum(heights[:row]) + GAP_Y * row) / tall
-        width = (1 - GAP_X * (columns - 1)) / columns
-        left = column * (width + GAP_X)
-        domain = ((left, left + width), (top - heights[row] / tall, top))
+    for index, (panel, place) in enumerate(zip(chart.panels, page.places, strict=True)):
         number = "" if index == 0 else str(index + 1)
-        _axes(layout, panel, number, domain, "" if chart.shared and index else None)
+        _axes(layout, panel, number, place, shared=chart.shared and index > 0)
         for mark in panel.marks:
             trace_of(mark, panel, number, layout, data)
-    for one in (*data, *layout["shapes"]):
-        one["showlegend"] = chart.legend and bool(one.get("name")) and one["name"] not in told
-        told.add(one.get("name") or "")
-    legend = LEGEND * math.ceil(sum(one["showlegend"] for one in (*data, *layout["shapes"])) / 4)
-    above = TOP + (34 if any(panel.above for panel in chart.panels[:columns]) else 0)
-    layout |= {"height": round(tall + above + BOTTOM + legend), "margin": _margin(above, BOTTOM + legend)}
-    layout["legend"] = {"orientation": "h", "y": -BOTTOM / tall, "yanchor": "top", "x": 0}
+    legend = legend_high(_told([*data, *layout["shapes"]], shown=chart.legend), width)
+    high = page.high + page.top + page.bottom + legend
+    margin = {"l": round(page.left), "r": EDGE, "t": round(page.top), "b": round(page.bottom + legend)}
+    layout |= {"height": round(high), "margin": margin}
+    layout["legend"] = {"xref": "container", "x": 0, "yref": "container", "y": 0, "yanchor": "bottom", **LEGEND}
     return {"data": data, "layout": layout}
 
 
-def _plain() -> dict[str, Any]:
-    return {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "hovermode": "closest"}
+def _told(marks: Sequence[dict[str, Any]], *, shown: bool) -> list[str]:
+    """Set which marks stand in the legend, each name once; the names that do, in lines."""
+    told: dict[str, None] = {}
+    for one in marks:
+        name = one.get("name") or ""
+        one["showlegend"] = shown and bool(name) and name not in told
+        told[name] = None
+    return [html.unescape(one["name"].replace("<br>", "\n")) for one in marks if one["showlegend"]]
 
 
-def _margin(top: int, bottom: int = 40) -> dict[str, int]:
-    return {"l": 64, "r": 16, "t": top, "b": bottom}
+def _lines(text: str) -> str:
+    return plain(text).replace("\n", "<br>")
 
 
-def _height(panel: Panel) -> float:
-    heat = next((mark for mark in panel.marks if isinstance(mark, Heat)), None)
-    names = len(panel.y.categories or ())
-    if heat is not None and heat.states is None:
-        return min(max(len(heat.values) * CELL, 220), 760)
-    return max(names * (ROW if heat is None else 14), 120) if names else HIGH
-
-
-def _axes(layout: dict[str, Any], panel: Panel, number: str, domain: Any, shared: str | None) -> None:
+def _axes(layout: dict[str, Any], panel: Panel, number: str, place: Place, *, shared: bool) -> None:
     """Both axes of a panel, its title and its second scale. shared: that the axes zoom with the first panel's."""
-    heat = any(isinstance(mark, Heat) for mark in panel.marks)
-    for letter, axis, other in (("x", panel.x, "y"), ("y", panel.y, "x")):
-        here = domain[0] if letter == "x" else domain[1]
-        found = {"domain": [round(end, 5) for end in here], "anchor": f"{other}{number}", **_axis(axis, letter, heat)}
-        if shared is not None:
+    x0, x1, y0, y1 = place.domain
+    heat = heat_of(panel)
+    sides: Any = (("x", panel.x, "y", (x0, x1), place.x_label), ("y", panel.y, "x", (y0, y1), place.y_label))
+    for letter, axis, other, ends, label in sides:
+        found: dict[str, Any] = {"domain": [round(end, 5) for end in ends], "anchor": f"{other}{number}"}
+        found |= {"title": {"text": _lines(label), "font": SMALL, "standoff": 6}, **_axis(axis, letter, heat)}
+        if axis.log and 1 <= _decades(panel, letter) <= 2:
+            found["dtick"] = "D2"
+        if letter == "x" and axis.categories is not None:
+            found["tickangle"] = -turned(axis, place.inner)
+            if not found["tickangle"] and heat is not None:
+                found["nticks"] = max(1, int(place.inner / (longest(axis) * LETTER + 12)))
+        if letter == "x" and counted(panel) and _reach(panel, "x") <= 8:
+            found["dtick"] = 1
+        if letter == "y" and axis.categories is not None and heat is None:
+            found["ticktext"] = [_lines(name) for name in place.names]
+        if shared:
             found["matches"] = letter
         layout[f"{letter}axis{number}"] = found
     at = {"xref": f"x{number} domain", "yref": f"y{number} domain", "showarrow": False}
-    if panel.title:
-        words = plain(panel.title)
-        layout["annotations"].append({**at, "x": 0, "y": 1, "yshift": 22, "xanchor": "left", "text": f"<b>{words}</b>"})
+    if place.title:
+        style = {"xanchor": "left", "yanchor": "bottom", "align": "left", "text": f"<b>{_lines(place.title)}</b>"}
+        layout["annotations"].append({**at, "x": 0, "y": 1, "yshift": 4 + (ABOVE if panel.above else 0), **style})
     if panel.above is not None:
-        label, ticks = panel.above
-        layout["annotations"].append({**at, "x": 1, "y": 1, "yshift": 34, "xanchor": "right", "text": plain(label)})
-        for place, text in ticks:
-            x = math.log10(place) if panel.x.log else place
-            tick = {**at, "xref": f"x{number}", "x": numbers([x])[0], "y": 1, "yshift": 10, "font": {"size": 10}}
+        _second_scale(layout, panel, at, place.inner)
+
+
+def _second_scale(layout: dict[str, Any], panel: Panel, at: dict[str, Any], room: float) -> None:
+    assert panel.above is not None
+    label, ticks = panel.above
+    side = {"x": 1, "y": 1, "yshift": 16, "xanchor": "right", "yanchor": "bottom", "text": plain(label)}
+    layout["annotations"].append({**at, **side})
+    reach, end = _decades(panel, "x") if panel.x.log else _reach(panel, "x"), -math.inf
+    for value, text in sorted(ticks):
+        x = math.log10(value) if panel.x.log else value
+        if (x - end) / (reach or 1.0) * room >= len(text) * LETTER:
+            tick = {
+                **at,
+                "xref": at["xref"].split()[0],
+                "x": numbers([x])[0],
+                "y": 1,
+                "yshift": 10,
+                "font": {"size": 10},
+            }
             layout["annotations"].append({**tick, "text": plain(text)})
+            end = x
 
 
-def _axis(axis: Axis, letter: str, heat: bool) -> dict[str, Any]:
+def _axis(axis: Axis, letter: str, heat: Heat | None) -> dict[str, Any]:
     found: dict[str, Any] = {
-        "title": {"text": plain(axis.label)},
         "automargin": True,
         "zeroline": False,
         "gridcolor": f"{GREY}40",
-        "showgrid": not heat,
+        "showgrid": heat is None,
+        "tickfont": SMALL,
     }
     if axis.log:
-        found |= {"type": "log", "dtick": "D2", "exponentformat": "none"}
-    if axis.categories is not None:
-        every = max(1, math.ceil(len(axis.categories) / NAMES))
-        places = list(range(0, len(axis.categories), every))
-        names = [plain(name) for name in axis.categories[::every]]
-        found |= {"tickvals": places, "ticktext": names, "showgrid": not heat and letter == "x"}
-    down = axis.reverse or (heat and letter == "y")
-    limits = _limits(axis, heat)
+        found |= {"type": "log", "exponentformat": "e"}
+    if heat is not None:
+        names = cell_names(axis, heat.values.shape[letter == "x"])
+        found |= {"type": "category", "categoryorder": "array", "categoryarray": names, "ticks": ""}
+    elif axis.categories is not None:
+        every = max(1, math.ceil(len(axis.categories) / NAMES)) if letter == "x" else 1
+        found |= {"tickvals": list(range(0, len(axis.categories), every)), "showgrid": letter == "x"}
+        found["ticktext"] = [plain(shortened(name, LETTERS)) for name in axis.categories[::every]]
+    down = axis.reverse or (heat is not None and letter == "y")
+    limits = _limits(axis, heat, letter)
     if limits is not None:
         found["range"] = numbers(limits[::-1] if down else limits)
     elif down:
@@ -125,11 +158,31 @@ def _axis(axis: Axis, letter: str, heat: bool) -> dict[str, Any]:
     return found
 
 
-def _limits(axis: Axis, heat: bool) -> tuple[float, float] | None:
+def _limits(axis: Axis, heat: Heat | None, letter: str) -> tuple[float, float] | None:
+    if heat is not None:
+        return -0.5, heat.values.shape[letter == "x"] - 0.5
     if axis.limits is not None:
         low, high = (end * scale_of(axis) for end in axis.limits)
         return (float(np.log10(low)), float(np.log10(high))) if axis.log else (low, high)
-    if axis.categories is not None:
-        edge = 0.5 if heat else 0.6
-        return -edge, len(axis.categories) - 1 + edge
-    return None
+    return (-0.6, len(axis.categories) - 0.4) if axis.categories is not None else None
+
+
+def _ends(panel: Panel, letter: str) -> tuple[float, float]:
+    """The least and the largest value along an axis: as it is limited, or of its lines and dots."""
+    axis = panel.x if letter == "x" else panel.y
+    if axis.limits is not None:
+        return axis.limits
+    values = [np.asarray(getattr(mark, letter), np.float64) for mark in panel.marks if isinstance(mark, Line | Points)]
+    there = np.concatenate(values) if values else np.ones(1)
+    there = there[np.isfinite(there) & ((there > 0) | (not axis.log))]
+    return (float(there.min()), float(there.max())) if len(there) else (1.0, 1.0)
+
+
+def _reach(panel: Panel, letter: str) -> float:
+    low, high = _ends(panel, letter)
+    return high - low
+
+
+def _decades(panel: Panel, letter: str) -> float:
+    low, high = _ends(panel, letter)
+    return math.log10(high / low)

@@ -2,31 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from recipelab.figures.chart import Axis, Heat, Panel
-from recipelab.figures.live_values import Trace, escaped, named, numbers
-from recipelab.figures.palette import STATES
+from recipelab.figures.live_plan import LETTERS
+from recipelab.figures.live_values import Trace, braced, escaped, named, numbers, plain
+from recipelab.figures.palette import BLUES, STATES
+from recipelab.figures.words import shortened
 
-BLUES = [[0, "#deebf7"], [0.25, "#9ecae1"], [0.5, "#4292c6"], [0.75, "#2171b5"], [1, "#08306b"]]
 MANY = 60  # columns from which on there is no room between cells
+STOPS = 16  # of a scale of colours that is no straight line
 
 
 def heat_traces(mark: Heat, panel: Panel) -> list[Trace]:
     """The cells; of a matrix of states also what the legend says of them."""
     values = np.asarray(mark.values, dtype=np.float64)
-    coloured = _coloured(mark, values)
-    plain = mark.states is None and not mark.log and not mark.root
+    shown = np.where(values > 0, values, np.nan) if mark.log or mark.root else values
     found: Trace = {
         "type": "heatmap",
-        "x": list(range(values.shape[1])),
-        "y": list(range(values.shape[0])),  # places: two classes may have one name
-        "z": [numbers(row) for row in coloured],
-        "hovertext": _words(mark, panel, values, coloured),
-        "hovertemplate": "%{hovertext}<extra></extra>",
-        "colorscale": BLUES,
-        "showscale": plain,
+        "x": cell_names(panel.x, values.shape[1]),
+        "y": cell_names(panel.y, values.shape[0]),
+        "z": [numbers(row) for row in shown],
         "xgap": 1 if values.shape[1] <= MANY and mark.states is None else 0,
         "ygap": 1,
         "hoverongaps": False,
@@ -34,41 +33,60 @@ def heat_traces(mark: Heat, panel: Panel) -> list[Trace]:
     }
     if mark.texts is not None:
         found |= {"text": [escaped(row) for row in mark.texts], "texttemplate": "%{text}"}
-    if plain:
-        found["colorbar"] = {"title": {"text": escaped([mark.label])[0], "side": "right"}, "thickness": 12}
+    said = f"{_said(panel.y, 'y')}<br>{_said(panel.x, 'x')}"
     if mark.states is None:
-        return [found]
+        value = f"{braced(plain(mark.label))}: " if mark.label else ""
+        return [{**found, **_scale(mark, shown), "hovertemplate": f"{said}<br>{value}%{{z}}<extra></extra>"}]
+    words = [[plain(mark.states[int(v)]) if np.isfinite(v) else "" for v in row] for row in values]
     two = [[0, STATES[0]], [0.5, STATES[0]], [0.5, STATES[1]], [1, STATES[1]]]
-    return [{**found, "colorscale": two, "zmin": 0, "zmax": 1}, *_legend(mark.states)]
+    colours: Trace = {"colorscale": two, "zmin": 0, "zmax": 1, "showscale": False}
+    found |= {"hovertext": words, "hovertemplate": f"{said}<br>%{{hovertext}}<extra></extra>"}
+    return [{**found, **colours}, *_legend(mark.states)]
 
 
-def _coloured(mark: Heat, values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What the colours say; nothing for a cell of 0 where few are to be seen beside many."""
-    if not mark.log and not mark.root:
-        return values
-    there = np.where(values > 0, values, np.nan)
-    return np.log10(there) if mark.log else np.sqrt(there)
+def cell_names(axis: Axis, count: int) -> list[str]:
+    """A name a cell along an axis, each its own: what two share is told apart by marks without width."""
+    found: dict[str, None] = {}
+    for name in axis.categories if axis.categories is not None else map(str, range(count)):
+        shown = plain(shortened(name, LETTERS))
+        while shown in found:
+            shown += "\u200b"
+        found[shown] = None
+    return list(found)
 
 
-def _words(mark: Heat, panel: Panel, values: NDArray[np.float64], coloured: NDArray[np.float64]) -> list[list[str]]:
-    """What each cell says when it is pointed at; empty cells nothing."""
-    rows, columns = _names(panel.y, values.shape[0]), _names(panel.x, values.shape[1])
-
-    def word(row: int, column: int) -> str:
-        value = values[row, column]
-        if not np.isfinite(coloured[row, column]):
-            return ""
-        said = mark.states[int(value)] if mark.states is not None else f"{mark.label}: {value:.5g}"
-        return f"{panel.y.label} {rows[row]}\n{panel.x.label} {columns[column]}\n{said}"
-
-    return [escaped(word(r, c) for c in range(values.shape[1])) for r in range(values.shape[0])]
+def _said(axis: Axis, letter: str) -> str:
+    return f"{braced(plain(axis.label))} %{{{letter}}}".strip()
 
 
-def _names(axis: Axis, count: int) -> list[str]:
-    return list(axis.categories) if axis.categories is not None else [str(index) for index in range(count)]
+def _scale(mark: Heat, values: NDArray[np.float64]) -> Trace:
+    """Colours by value; by its logarithm or root where few are to be seen beside many, and the values stay as they
+    are."""
+    there = values[np.isfinite(values)]
+    low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 1.0)
+    plainly = not mark.log and not mark.root
+    if not plainly:
+        low, high = (low or 1.0, max(high, 2 * low)) if mark.log else (0.0, high or 1.0)
+    shares = np.linspace(0, 1, STOPS + 1)
+    at = low * (high / low) ** shares - low if mark.log else (high - low) * shares ** (2 if mark.root else 1)
+    stops = [
+        [float(f"{place / (high - low or 1.0):.4g}"), colour] for place, colour in zip(at, _blues(shares), strict=True)
+    ]
+    stops[0][0], stops[-1][0] = 0, 1
+    found: Trace = {"colorscale": stops, "zmin": numbers([low])[0], "zmax": numbers([high])[0], "showscale": plainly}
+    if plainly:
+        found["colorbar"] = {"title": {"text": plain(mark.label), "side": "right"}, "thickness": 12}
+    return found
 
 
-def _legend(states: tuple[str, str]) -> list[Trace]:
+def _blues(shares: NDArray[np.float64]) -> list[str]:
+    """Colours between those of the palette."""
+    known = np.array([[int(colour[i : i + 2], 16) for i in (1, 3, 5)] for colour in BLUES], dtype=np.float64)
+    mixed = [np.interp(shares, np.linspace(0, 1, len(BLUES)), known[:, channel]) for channel in range(3)]
+    return ["#" + "".join(f"{round(float(part)):02x}" for part in parts) for parts in zip(*mixed, strict=True)]
+
+
+def _legend(states: Sequence[str]) -> list[Trace]:
     """A square a state, without a place."""
     square: Trace = {"type": "scatter", "mode": "markers", "x": [None], "y": [None]}
     pairs = zip(states[::-1], STATES[::-1], strict=True)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from recipelab.figures.boxes import box_of, thickness
-from recipelab.figures.chart import Axis, Bars, Boxes, Heat, Line, Mark, Numbers, Panel, Points, Rule
+from recipelab.figures.chart import Axis, Bars, Boxes, Heat, Line, Mark, Numbers, Panel, Points, Rule, Span
 from recipelab.figures.live_heat import heat_traces
 from recipelab.figures.live_values import GREY, Trace, braced, escaped, named, numbers, plain, scale_of
 from recipelab.figures.palette import COLOURS
@@ -17,6 +18,7 @@ DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 AGAIN = ("solid", "longdashdot", "dashdot")  # of colours that come a second and a third time
 SHAPES = {"circle": "circle", "cross": "x", "diamond": "diamond", "square": "square"}
 FEW, DENSE = 30, 400  # points of a line that are dots too; points that are small
+LABELLED = 12  # dots with words beside them, at most; the others say theirs when they are pointed at
 
 
 def trace_of(mark: Mark, panel: Panel, number: str, layout: dict[str, Any], data: list[Trace]) -> None:
@@ -24,8 +26,10 @@ def trace_of(mark: Mark, panel: Panel, number: str, layout: dict[str, Any], data
     at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
     if isinstance(mark, Rule):
         layout["shapes"].append(_rule(mark, panel, number))
-        return
-    data += [{**one, **at} for one in _MAKE[type(mark)](mark, panel)]
+    elif isinstance(mark, Span):
+        layout["shapes"].append(_span(mark, panel, number))
+    else:
+        data += [{**one, **at} for one in _MAKE[type(mark)](mark, panel)]
 
 
 def seen(index: int) -> str:
@@ -41,18 +45,18 @@ def _along(values: Numbers, axis: Axis) -> list[float | None]:
 def _hover(mark: Line | Points, panel: Panel) -> Trace:
     """What is said where it is pointed at: the texts given, or name and both values."""
     if isinstance(mark, Points) and mark.texts:
-        return {"text": escaped(mark.texts), "hovertemplate": "%{text}<extra></extra>"}
+        return {"hovertext": escaped(mark.texts), "hovertemplate": "%{hovertext}<extra></extra>"}
     x, y = (plain(axis.label) or letter for axis, letter in ((panel.x, "x"), (panel.y, "y")))
     words = f"{braced(y)}: {_place(panel.y, 'y')}<br>{braced(x)}: {_place(panel.x, 'x')}"
     found: Trace = {"hovertemplate": f"{words}<extra>{braced(plain(mark.name))}</extra>"}
     for axis, places in ((panel.x, mark.x), (panel.y, mark.y)):
         if axis.categories is not None:
-            found["text"] = [_category(axis, place) for place in np.asarray(places, dtype=np.float64)]
+            found["hovertext"] = [_category(axis, place) for place in np.asarray(places, dtype=np.float64)]
     return found
 
 
 def _place(axis: Axis, letter: str) -> str:
-    return "%{text}" if axis.categories is not None else f"%{{{letter}:.5~g}}"
+    return "%{hovertext}" if axis.categories is not None else f"%{{{letter}:.5~g}}"
 
 
 def _category(axis: Axis, place: float) -> str:
@@ -128,6 +132,9 @@ def _points(mark: Points, panel: Panel) -> list[Trace]:
         ends = {"array": np.asarray(mark.high) - middle, "arrayminus": middle - np.asarray(mark.low)}
         bars: Trace = {"symmetric": False, "thickness": 1.5, "width": 0, "color": colour}
         found[f"error_{mark.along}"] = {"type": "data", **bars, **{k: _along(v, along) for k, v in ends.items()}}
+    if 0 < len(mark.labels) <= LABELLED:
+        found |= {"mode": "markers+text", "text": escaped(mark.labels), "textposition": "top center"}
+        found["textfont"] = {"size": 10}
     if mark.runs:
         found["customdata"] = list(mark.runs)
     return [found]
@@ -161,6 +168,7 @@ def _boxes(mark: Boxes, panel: Panel) -> list[Trace]:
         "width": thickness(places),
         "line": {"color": colour, "width": 1.5},
         "fillcolor": f"{colour}40",
+        "hoverinfo": f"{mark.along}+name",
         **{key: _along([getattr(box, name) for box in boxes], along) for key, name in quartiles.items()},
         **named(mark.name),
     }
@@ -186,6 +194,19 @@ def _rule(mark: Rule, panel: Panel, number: str) -> Trace:
         f"{across}ref": f"{across}{number} domain",
         **{f"{mark.on}0": at, f"{mark.on}1": at, f"{across}0": 0, f"{across}1": 1},
         "line": {"color": GREY if mark.colour is None else seen(mark.colour), "dash": DASHES[mark.dash], "width": 1.5},
+        **named(mark.name),
+    }
+
+
+def _span(mark: Span, panel: Panel, number: str) -> Trace:
+    low, high = (math.log10(end) if panel.x.log else end for end in (mark.low, mark.high))
+    ends = numbers([low * scale_of(panel.x), high * scale_of(panel.x)])
+    return {
+        "type": "rect",
+        "xref": f"x{number}",
+        "yref": f"y{number} domain",
+        **{"x0": ends[0], "x1": ends[1], "y0": 0, "y1": 1},
+        **{"fillcolor": f"{GREY}33", "line": {"width": 0}, "layer": "below"},
         **named(mark.name),
     }
 

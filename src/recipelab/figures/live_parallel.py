@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 
 from recipelab.figures.chart import Dimension, Parallel
+from recipelab.figures.live_plan import LINE, broken
 from recipelab.figures.live_values import numbers, plain, scale_of
 
 SCALE = "Cividis"  # Nuñez et al. 2018: even in brightness for any colour vision
 TICKS = 5  # numbers along a logarithmic axis
+BETWEEN, HIGH, SIDES = 112, 320, 110  # pixels between two axes at least, of an axis, and beside them all
 
 
 def parallel_traces(figure: Parallel) -> list[dict[str, Any]]:
@@ -22,10 +24,23 @@ def parallel_traces(figure: Parallel) -> list[dict[str, Any]]:
     return [{"type": "parcoords", "line": line, "dimensions": shown, "name": ""}]
 
 
+def parallel_layout(figure: Parallel, width: int) -> dict[str, Any]:
+    """Height, margins, and a width where the axes need more than the page has, which scrolls then."""
+    needed = BETWEEN * len(figure.dimensions) + SIDES + 60
+    lines = max(_label(dimension).count("<br>") for dimension in (*figure.dimensions, figure.value))
+    top = 40 + LINE * lines
+    wide = {"width": needed} if needed > width else {}
+    return {**wide, "height": HIGH + top + 30, "margin": {"l": SIDES // 2, "r": SIDES // 2, "t": top, "b": 30}}
+
+
+def _label(dimension: Dimension) -> str:
+    return plain(broken(dimension.axis.label, BETWEEN - 8)).replace("\n", "<br>")
+
+
 def _dimension(dimension: Dimension) -> dict[str, Any]:
     axis = dimension.axis
     values = np.asarray(dimension.values, dtype=np.float64) * scale_of(axis)
-    found: dict[str, Any] = {"label": plain(axis.label)}
+    found: dict[str, Any] = {"label": _label(dimension)}
     if axis.log:
         with np.errstate(divide="ignore", invalid="ignore"):
             values = np.log10(values)
@@ -35,6 +50,6 @@ def _dimension(dimension: Dimension) -> dict[str, Any]:
             each = np.linspace(each[0], each[-1], TICKS).tolist()
         found |= {"tickvals": numbers(each), "ticktext": [f"{10**value:.3g}" for value in each]}
     elif axis.categories is not None:
-        names = [plain(name) for name in axis.categories]
+        names = [plain(broken(name, BETWEEN - 20, 1)) for name in axis.categories]
         found |= {"tickvals": list(range(len(names))), "ticktext": names}
     return {**found, "values": numbers(values)}

@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from recipelab.figures.chart import Axis
+from recipelab.figures.words import lines_of
 
 GREY = "#888888"  # for ink: seen on white and on black
 DIGITS = 6
+LINE = 42  # letters of a legend's line, which a narrow page has room for
 Trace = dict[str, Any]
 
 
@@ -32,7 +34,9 @@ def plain(text: str) -> str:
 
 def named(name: str) -> Trace:
     """The name, as the legend has it; marks of one name are shown and hidden together."""
-    return {"name": plain(name), "legendgroup": plain(name)} if name else {"name": ""}
+    if not name:
+        return {"name": ""}
+    return {"name": "<br>".join(plain(line) for line in lines_of(name, LINE)), "legendgroup": plain(name)}
 
 
 def braced(text: str) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib.colors import ListedColormap, LogNorm, Normalize, PowerNorm
+from matplotlib.colors import LinearSegmentedColormap, ListedColormap, LogNorm, Normalize, PowerNorm
 from matplotlib.ticker import LogLocator
 
 from recipelab.figures.chart import Heat, Panel
-from recipelab.figures.palette import INK, MUTED, STATES
+from recipelab.figures.palette import BLUES, INK, MUTED, STATES
 
 
 def draw_heat(axes: Any, mark: Heat, panel: Panel, order: int) -> None:
@@ -24,9 +24,12 @@ def draw_heat(axes: Any, mark: Heat, panel: Panel, order: int) -> None:
     if mark.log or mark.root:
         values = np.ma.masked_less_equal(values, 0)
     norm = _norm(mark, values)
-    image = axes.imshow(values, cmap="Blues", norm=norm, interpolation="nearest", zorder=order)
+    image = axes.imshow(
+        values, cmap=LinearSegmentedColormap.from_list("blues", BLUES), norm=norm, interpolation="nearest", zorder=order
+    )
     ticks = LogLocator(subs=(1, 2, 5)) if mark.log else None
-    bar = axes.figure.colorbar(image, ax=axes, shrink=0.8, pad=0.02, ticks=ticks, format="{x:,g}" if mark.log else None)
+    size: dict[str, Any] = {"shrink": 0.8, "pad": 0.02, "fraction": 0.05, "aspect": 30}
+    bar = axes.figure.colorbar(image, ax=axes, ticks=ticks, format="{x:,g}" if mark.log else None, **size)
     bar.minorticks_off()
     bar.outline.set_visible(False)
     bar.set_label(mark.label, color=MUTED)

@@ -11,7 +11,7 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
 from recipelab.figures.boxes import box_of, thickness
-from recipelab.figures.chart import Axis, Bars, Boxes, Heat, Line, Mark, Numbers, Panel, Points, Rule
+from recipelab.figures.chart import Axis, Bars, Boxes, Heat, Line, Mark, Numbers, Panel, Points, Rule, Span
 from recipelab.figures.palette import COLOURS, MUTED, STATES
 from recipelab.figures.picture_heat import draw_heat
 
@@ -131,6 +131,15 @@ def _rule(axes: Any, mark: Rule, panel: Panel, order: int) -> None:
     (axes.axvline if mark.on == "x" else axes.axhline)(at, zorder=order, **_rule_style(mark))
 
 
+def _span(axes: Any, mark: Span, panel: Panel, order: int) -> None:
+    low, high = scaled([mark.low, mark.high], panel.x)
+    axes.axvspan(low, high, zorder=0, **_span_style())
+
+
+def _span_style() -> dict[str, Any]:
+    return {"facecolor": "#f0f0f0", "edgecolor": "#dcdcdc", "hatch": "///", "linewidth": 0}
+
+
 def _rule_style(mark: Rule) -> dict[str, Any]:
     colour = MUTED if mark.colour is None else colour_of(mark.colour)
     return {"color": colour, "linestyle": DASHES[mark.dash], "linewidth": 1.2}
@@ -144,11 +153,13 @@ def _sample(mark: Mark) -> Any:
         return Line2D([], [], label=mark.name, linestyle="none", **_point_style(mark))
     if isinstance(mark, Rule):
         return Line2D([], [], label=mark.name, **_rule_style(mark))
+    if isinstance(mark, Span):
+        return Patch(label=mark.name, **_span_style())
     assert isinstance(mark, Bars | Boxes)
     colour = colour_of(mark.colour)
     return Patch(facecolor=f"{colour}40", edgecolor=colour, label=mark.name)
 
 
 _DRAW: dict[type, Callable[[Any, Any, Panel, int], None]] = {
-    Line: _line, Points: _points, Bars: _bars, Boxes: _boxes, Rule: _rule, Heat: draw_heat,
+    Line: _line, Points: _points, Bars: _bars, Boxes: _boxes, Rule: _rule, Span: _span, Heat: draw_heat,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -12,22 +13,26 @@ from numpy.typing import NDArray
 
 from recipelab.figures.chart import Axis, Dimension, Parallel
 from recipelab.figures.palette import INK, MUTED
-from recipelab.figures.picture_frame import heading, shortened
+from recipelab.figures.picture_frame import heading
+from recipelab.figures.picture_text import high, wrapped
 
 MAP = "cividis"  # Nuñez et al. 2018: even in brightness for any colour vision
-HIGH = 3.6  # inches
-TICKS = 5  # numbers along an axis
+HIGH, BETWEEN = 3.6, 1.5  # inches, and between two axes
+NAME, SMALL = 9.5, 7.5  # points of an axis's name, and of what stands on it
+TICKS, NAMES = 5, 22  # numbers and names along an axis
 
 
 def parallel_picture(figure: Parallel, caption: str) -> Canvas:
     """A picture of lines across all dimensions, the last of them the value itself."""
     shown = [*figure.dimensions, figure.value]
-    width = max(6.5, 1.5 * len(shown) + 1)
+    width = max(6.5, BETWEEN * len(shown) + 1)
+    names = [wrapped(dimension.axis.label, BETWEEN - 0.15, NAME) for dimension in shown]
+    lines = max(high(name, NAME) for name in names)
     canvas = Canvas(layout="constrained")
-    heading(canvas, figure.title, caption, (width, HIGH))
+    heading(canvas, figure.title, caption, (width, HIGH + lines - high("", NAME)))
     axes = canvas.add_subplot()
     axes.set(xlim=(-0.15, len(shown) - 0.7), ylim=(-0.04, 1.04), yticks=[])
-    axes.set_xticks(range(len(shown)), [dimension.axis.label for dimension in shown], parse_math=False, color=INK)
+    axes.set_xticks(range(len(shown)), names, parse_math=False, color=INK, fontsize=NAME)
     axes.xaxis.tick_top()
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
@@ -69,13 +74,15 @@ def _scale(axes: Any, place: int, dimension: Dimension) -> None:
     axes.axvline(place, color=MUTED, linewidth=0.8, zorder=3)
     low, high = _ends(dimension)
     if axis.categories is not None:
-        ticks = [(float(index), shortened(name, 18)) for index, name in enumerate(axis.categories)]
+        every = math.ceil(len(axis.categories) / NAMES)
+        words = [wrapped(name, BETWEEN - 0.2, SMALL, 1) for name in axis.categories[::every]]
+        ticks = [(float(index * every), word) for index, word in enumerate(words)]
     else:
         values = sorted(set(_plain(dimension.values, axis).tolist()))
         values = values if len(values) <= TICKS else np.linspace(low, high, TICKS).tolist()
         ticks = [(v, f"{(10**v if axis.log else v) * (100 if axis.percent else 1):.3g}") for v in values]
     for value, text in ticks:
         height = 0.5 if high == low else (value - low) / (high - low)
-        beside = {"ha": "left", "va": "center", "fontsize": 7.5, "color": INK, "parse_math": False, "zorder": 4}
+        beside = {"ha": "left", "va": "center", "fontsize": SMALL, "color": INK, "parse_math": False, "zorder": 4}
         ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6}
         axes.text(place + 0.03, height, text, bbox=ground, **beside)

@@ -16,6 +16,7 @@ from recipelab.reports.numbers import ArmNumbers, Numbers
 from recipelab.statistics.pareto import pareto_front
 
 MOST_EFFECTS = 40
+MOST_COLOURS = 14  # arms that are told apart by their colours, full and hollow
 
 
 def arms(found: Numbers) -> Chart | None:
@@ -87,15 +88,20 @@ def scatter(found: Numbers, wanted: catalogue.Scatter) -> Chart | None:
 
 
 def time(found: Numbers, wanted: catalogue.Time) -> Chart | None:
-    """The metric against training minutes, and the arms that no other beats in both."""
+    """The metric against training minutes, and the arms that no other beats in both.
+
+    Without an axis for colour or shape every arm has its own colour; of more arms than can be told apart so, those on
+    the front have their names beside them.
+    """
     timed = [arm for arm in found.arms if arm.line.get("seconds")]
     if not timed:
         return None
+    plain = not wanted.colour and not wanted.shape
     made = [
         Dot(
             arm.line["seconds"] / 60,
             arm.line["mean"],
-            _name(arm, wanted.colour),
+            arm.name if plain and len(timed) <= MOST_COLOURS else _name(arm, wanted.colour),
             _name(arm, wanted.shape),
             _timed(arm, found),
             arm.readings[0].run.name,
@@ -107,6 +113,12 @@ def time(found: Numbers, wanted: catalogue.Time) -> Chart | None:
     order = front[np.argsort(x[front])]
     line = Line(x[order], y[order], "Pareto front", 6, dash="dotted")
     marks: list[Mark] = [line, *dots(made)]
+    if plain and len(timed) > MOST_COLOURS:
+        marks.append(
+            Points(
+                x[order], y[order], "", 6, labels=[timed[i].name for i in order], texts=[made[i].text for i in order]
+            )
+        )
     caption = f"Means of {found.seeds} seed{'s' * (found.seeds > 1)} an arm. Dotted: arms that none beats in both."
     return Chart(
         "time", f"{found.metric} against training time", [Panel(Axis("training minutes"), found.axis(), marks)], caption

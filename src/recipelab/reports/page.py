@@ -22,9 +22,10 @@ import jinja2
 from markupsafe import Markup
 from PIL import Image
 
-from recipelab.figures.chart import Chart, Figure, Tile, Tiles
+from recipelab.figures.chart import Figure, Tile, Tiles
 from recipelab.figures.live import live
-from recipelab.reports.parts import Drawing, Report
+from recipelab.figures.live_plan import WIDTHS
+from recipelab.reports.parts import Drawing, Report, table_anchor
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORDS = ("better", "worse", "equivalent", "unproven", "holds", "fails", "finished", "failed", "interrupted", "running")
@@ -47,14 +48,15 @@ def html(report: Report) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    environment.filters["table_anchor"] = table_anchor
     environment.filters["b64"] = lambda content: base64.b64encode(content).decode()
     drawings = [*report.drawings, *(d for card in report.cards for d in card.drawings)]
     packed = {one.name: _pack(one) for one in drawings}
     plots = any(not one.tiles for one in packed.values())
-    css, js = (_read(name) for name in ("page.css", "page.js"))
+    css, js = _read("page.css"), _read("inflate.js") + _read("page.js")
     return environment.get_template("page.html").render(
         report=report,
-        studies=len(report.sections) - any(section.anchor == "runs" for section in report.sections),
+        studies=sum(section.anchor.startswith("study") for section in report.sections),
         packed=packed,
         words=WORDS,
         version=importlib.metadata.version("recipelab"),
@@ -107,11 +109,12 @@ def _pack(one: Drawing) -> Packed:
     if isinstance(one.figure, Tiles):
         tiles = [{"png": _png(tile), "caption": tile.caption} for tile in one.figure.tiles]
         return Packed(one.name, one.figure, Markup(""), tiles=tiles)
-    figures = {"wide": live(one.figure)}
-    if isinstance(one.figure, Chart) and one.figure.columns > 1:
-        figures["narrow"] = live(one.figure, 1)
-    text = json.dumps(figures, allow_nan=False, separators=(",", ":"))
-    height = (figures["wide"] or {}).get("layout", {}).get("height", PLACEHOLDER)
+    made = {width: live(one.figure, width) or {} for width in WIDTHS}
+    layouts = [[width, figure.get("layout", {})] for width, figure in made.items()]
+    text = json.dumps(
+        {"data": made[WIDTHS[0]].get("data", []), "layouts": layouts}, allow_nan=False, separators=(",", ":")
+    )
+    height = made[WIDTHS[0]].get("layout", {}).get("height", PLACEHOLDER)
     return Packed(one.name, one.figure, Markup(_zipped(text.encode())), int(height))
 
 

@@ -16,9 +16,22 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
+from recipelab.core.processes import no_main_module
 from recipelab.core.task import Handle, Perform, Task
 
-PRELOAD = ["recipelab.commands.train", "recipelab.commands.cell", "lightning.fabric", "torchvision", "timm"]
+
+def warm_up() -> None:
+    """Start the server, which goes on importing by itself; nothing where it runs already, or where there is no fork."""
+    if _forks():
+        from multiprocessing import forkserver  # where there is no fork, there need be no such module
+
+        multiprocessing.set_forkserver_preload(["recipelab.studies.preloaded"])
+        with no_main_module():
+            forkserver.ensure_running()
+
+
+def _forks() -> bool:
+    return "forkserver" in multiprocessing.get_all_start_methods()
 
 
 class LocalLauncher:
@@ -27,10 +40,9 @@ class LocalLauncher:
     def __init__(self, perform: Perform, slots: int, *, warm: bool = True) -> None:
         self.slots = slots
         self._perform = perform
-        forks = warm and "forkserver" in multiprocessing.get_all_start_methods()
-        self._context: Any = multiprocessing.get_context("forkserver" if forks else "spawn")
-        if forks:
-            self._context.set_forkserver_preload(PRELOAD)
+        self._context: Any = multiprocessing.get_context("forkserver" if warm and _forks() else "spawn")
+        if warm:
+            warm_up()
         self._running: list[_Process] = []
 
     def start(self, task: Task) -> Handle:
@@ -54,10 +66,11 @@ class _Process:
         ours, theirs = context.Pipe()
         self._line: Connection = ours  # its other end reads an end of file when we are gone
         self._process = context.Process(target=_run, args=(perform, task, theirs), name=task.name)
-        try:
-            self._process.start()
-        except (EOFError, ConnectionError):  # the server was killed at this moment, by a signal to all of us perhaps
-            self._process.start()  # by a new one
+        with no_main_module():
+            try:
+                self._process.start()
+            except (EOFError, ConnectionError):  # the server was killed at this moment, by a signal to all perhaps
+                self._process.start()  # by a new one
         theirs.close()
 
     def poll(self) -> int | None:

@@ -17,8 +17,9 @@ from optuna.importance import (
 from optuna.trial import FrozenTrial, TrialState
 
 from recipelab.tuning.book import Book, origin
-from recipelab.tuning.objective import Objective
+from recipelab.tuning.objective import COSTS, Objective
 from recipelab.tuning.quiet import quiet
+from recipelab.tuning.space import Param
 
 WORDS = {
     TrialState.COMPLETE: "finished",
@@ -124,11 +125,18 @@ def _importances(book: Book, latest: Sequence[FrozenTrial], name: str) -> dict[s
     return {key: float(value) for key, value in found.items() if np.isfinite(value)}
 
 
-def plain(found: Outcome, objective: Objective) -> dict[str, Any]:
+def plain(found: Outcome, objective: Objective, params: Sequence[Param]) -> dict[str, Any]:
     """The outcome as plain containers, for summary.json."""
     names = [goal.name for goal in objective.goals]
     return {
-        "metrics": [{"name": g.name, "direction": g.direction, "column": g.column} for g in objective.goals],
+        "metrics": [
+            {"name": g.name, "direction": g.direction, "column": g.column, "label": COSTS.get(g.name, "")}
+            for g in objective.goals
+        ],
+        "space": [
+            {"name": p.name, "levels": list(p.levels) if p.levels is not None else None, "log": p.logarithmic}
+            for p in params
+        ],
         "at": objective.at,
         "counts": {word: found.count(word) for word in WORDS.values()},
         "best": list(found.best),

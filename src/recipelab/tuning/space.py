@@ -50,6 +50,11 @@ class Param:
     levels: Mapping[Level, tuple[str, ...]] | None = None
     when: str | None = None
 
+    @property
+    def logarithmic(self) -> bool:
+        """Whether it is drawn even in the logarithm."""
+        return bool(getattr(self.distribution, "log", False))
+
     def words(self, value: Level) -> tuple[str, ...]:
         """The overrides that a drawn value stands for."""
         if self.levels is not None:

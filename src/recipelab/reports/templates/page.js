@@ -1,4 +1,3 @@
-"use strict";
 // What the page does: theme, sorting, filtering, links to runs, figures. Nothing is fetched; names are only ever text.
 const root = document.documentElement;
 const all = (selector, from = document) => [...from.querySelectorAll(selector)];
@@ -61,24 +60,24 @@ function reveal() {
 }
 addEventListener("hashchange", reveal);
 
-// Figures: plotly and their data are packed, and unpacked when one comes into sight.
-async function unpack(id) {
-  const text = document.getElementById(id).textContent.trim();
-  const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
-  return new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
+// Figures: plotly and their data are packed, and unpacked when one comes into sight. Nothing waits, so that printing can.
+function unpack(id) {
+  const letters = atob(document.getElementById(id).textContent.trim()), bytes = new Uint8Array(letters.length);
+  for (let i = 0; i < letters.length; i++) bytes[i] = letters.charCodeAt(i);
+  return new TextDecoder().decode(inflate(bytes));
 }
-let loading = null;
 function plotly() {
-  loading ??= unpack("plotly").then((code) => {
+  if (!window.Plotly) {
     const script = document.createElement("script"); // allowed by its hash, which the page's policy names
-    script.textContent = code;
+    script.textContent = unpack("plotly");
     document.head.append(script);
     if (!window.Plotly) throw new Error("plotly.js did not start");
-    return window.Plotly;
-  });
-  return loading;
+  }
+  return window.Plotly;
 }
-const colours = () => dark() && !matchMedia("print").matches
+const PAPER = 1000; // pixels that a figure is wide when it is printed; the style sheet makes them fit the paper
+let printing = false;
+const colours = () => dark() && !printing
   ? { font: { color: "#e8eaed" }, ink: "#e8eaed", ground: "#1d2127" }
   : { font: { color: "#1a1a1a" }, ink: "#000000", ground: "#ffffff" };
 const inked = (node) => JSON.parse(JSON.stringify(node).replaceAll(/"#(?:000000|1a1a1a)"/gi, `"${colours().ink}"`));
@@ -89,55 +88,73 @@ function themed(figure) {
     data: inked(figure.data),
     layout: {
       ...layout,
+      width: printing ? PAPER : layout.width,
       font: { family: "system-ui, sans-serif", size: 12, ...layout.font, ...font },
       hoverlabel: { bgcolor: ground, font, ...layout.hoverlabel },
       modebar: { bgcolor: "rgba(0,0,0,0)", color: "#888888", activecolor: font.color },
     },
   };
 }
-const drawn = new Map(); // element -> its figure as it came
+const drawn = new Map(); // element -> its figure as it came: data, and layouts by the width that each is for, the widest first
 const config = { responsive: true, displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d"] };
 const anchors = JSON.parse(document.getElementById("anchors").textContent);
-async function draw(plot) {
+const CELL = 34, NARROW = 500; // pixels of a matrix's cell that has room for what is written in it, of a page without a scale
+const fitting = (trace, width) => trace.type !== "heatmap" ? trace : {
+  ...trace,
+  texttemplate: width / trace.x.length < CELL ? "" : trace.texttemplate,
+  showscale: trace.showscale && width >= NARROW,
+};
+function put(plot, { data, layouts }) {
+  const width = printing ? PAPER : plot.clientWidth;
+  const [, layout] = layouts.find(([least]) => least <= width) ?? layouts.at(-1);
+  const shown = themed({ data: data.map((trace) => fitting(trace, width)), layout });
+  window.Plotly.react(plot, shown.data, shown.layout, config);
+}
+function draw(plot) {
   if (plot.dataset.state) return;
-  plot.dataset.state = "drawing";
   try {
-    const [Plotly, text] = await Promise.all([plotly(), unpack(plot.dataset.figure)]);
-    const figures = JSON.parse(text);
-    const figure = figures.narrow && plot.clientWidth < 700 ? figures.narrow : figures.wide;
-    const { data, layout } = themed(figure);
+    const figures = JSON.parse(unpack(plot.dataset.figure));
+    plotly();
     plot.replaceChildren();
-    await Plotly.newPlot(plot, data, layout, config);
+    put(plot, figures);
     plot.on("plotly_click", (event) => {
       const at = event.points[0]?.customdata;
       const anchor = anchors[Array.isArray(at) ? at[0] : at];
       if (anchor) location.hash = anchor;
     });
-    drawn.set(plot, figure);
+    drawn.set(plot, figures);
     plot.dataset.state = "drawn";
   } catch (error) {
     plot.dataset.state = "failed";
     plot.textContent = `This figure cannot be drawn here (${error.message}); its picture is in the folder figures.`;
   }
 }
-function recolour() {
-  for (const [plot, figure] of drawn) {
-    const { data, layout } = themed(figure);
-    window.Plotly.react(plot, data, { ...layout, width: undefined }, config);
-  }
-}
-const plots = all(".plot");
+const recolour = () => drawn.forEach((figures, plot) => put(plot, figures));
+let resized = 0;
+addEventListener("resize", () => {
+  clearTimeout(resized);
+  resized = setTimeout(() => { if (!printing) recolour(); }, 200);
+});
 const seen = new IntersectionObserver((entries) => {
-  for (const entry of entries) if (entry.isIntersecting) { seen.unobserve(entry.target); draw(entry.target); }
+  for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); setTimeout(draw, 0, target); }
 }, { rootMargin: "400px" });
+const plots = all(".plot");
 for (const plot of plots) seen.observe(plot);
 
-// Printed are all figures that are not in a closed run, on white.
-const visible = () => plots.filter((plot) => plot.checkVisibility());
-document.getElementById("print").addEventListener("click", async () => {
-  await Promise.all(visible().map(draw));
-  print();
+// Printed are all figures that are not in a closed run, on white and as wide as paper; then each as it is seen again.
+addEventListener("beforeprint", () => {
+  printing = true;
+  recolour();
+  plots.filter((plot) => plot.checkVisibility()).forEach(draw);
 });
-addEventListener("beforeprint", recolour);
-addEventListener("afterprint", recolour);
+addEventListener("afterprint", () => {
+  printing = false;
+  for (const plot of drawn.keys()) {
+    window.Plotly.purge(plot);
+    delete plot.dataset.state;
+    seen.observe(plot);
+  }
+  drawn.clear();
+});
+document.getElementById("print").addEventListener("click", () => print());
 reveal();

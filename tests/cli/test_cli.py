@@ -12,8 +12,7 @@ import pytest
 import yaml
 
 import recipelab
-from recipelab import cli
-from recipelab.cli import main
+from recipelab.cli import main, records
 from recipelab.core.errors import Interrupted, RunError, UserError
 
 Capture = pytest.CaptureFixture[str]
@@ -184,13 +183,13 @@ def test_exit_codes(
             raise error
         return 0
 
-    monkeypatch.setattr(cli, "_runs", command)
+    monkeypatch.setattr(records, "_runs", command)
     assert main(["runs"]) == code
     assert capsys.readouterr().err == message
 
 
 def test_a_mistake_of_ours_is_not_hidden(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(cli, "_runs", lambda options: 1 // 0)
+    monkeypatch.setattr(records, "_runs", lambda options: 1 // 0)
     with pytest.raises(ZeroDivisionError):
         main(["runs"])
 
