@@ -46,7 +46,7 @@ def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
     """
     asked_order = Order(**order)
     check_order(asked_order)
-    content, title, overrides = find(words, asked_order)
+    content, title, overrides, asked_order = find(words, asked_order)
     log = Log(quiet=asked_order.quiet)
     asked = read_search(content, overrides)
     search = asked.search

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from recipelab.commands.named_file import named_file
+from recipelab.commands.named_file import begun, named_file
 from recipelab.core.errors import UserError
 from recipelab.tuning.address import require_reachable, shown
 
@@ -43,13 +43,18 @@ def check_order(order: Order) -> None:
         require_reachable(order.storage)
 
 
-def find(words: Sequence[str], order: Order) -> tuple[dict[str, Any], str, tuple[str, ...]]:
-    """The content of the search file that is named first, if one is; the search's name; the overrides."""
-    if words and "=" not in words[0]:
-        content, title = named_file("search", "searches", words[0], order.config_dir)
-        return content, order.name or title, tuple(words[1:])
-    title = f"search_{hashlib.sha256(chr(0).join(sorted(_lasting(words))).encode()).hexdigest()[:8]}"
-    return {}, order.name or title, tuple(words)
+def find(words: Sequence[str], order: Order) -> tuple[dict[str, Any], str, tuple[str, ...], Order]:
+    """The content of the search file that is named first, if one is; the search's name; the overrides; the order, with
+    the place that the search has already where its own file is named."""
+    if not words or "=" in words[0]:
+        title = f"search_{hashlib.sha256(chr(0).join(sorted(_lasting(words))).encode()).hexdigest()[:8]}"
+        return {}, order.name or title, tuple(words), order
+    content, title = named_file("search", "searches", words[0], order.config_dir)
+    content, before, folder = begun("search", words[0], content)
+    if folder is not None:
+        title = folder.name
+        order = replace(order, output=str(folder.parent)) if order.output == Order.output else order
+    return content, order.name or title, (*before, *words[1:]), order
 
 
 def _lasting(words: Sequence[str]) -> list[str]:
