@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shlex
+import shutil
 from pathlib import Path
 
 import optuna
@@ -121,6 +122,17 @@ def test_a_changed_space_does_not_go_on(folder: Path):
     with pytest.raises(UserError, match="began with another space"):
         tune(*TINY, *SPACE[1:], "optimizer.lr=log(0.01,1)", name="six", output=str(folder.parent), quiet=True)
     assert (folder / "search.yaml").read_text() == said
+
+
+@pytest.mark.parametrize("own", [True, False])
+def test_records_of_another_storage_are_not_taken_for_its_own(own: bool, folder: Path, tmp_path: Path):
+    shutil.copytree(folder, tmp_path / "six")
+    (tmp_path / "six" / "search.db").unlink()
+    before = {path for path in (tmp_path / "six").rglob("*")}
+    storage = None if own else f"sqlite:///{tmp_path / 'other.db'}"
+    with pytest.raises(UserError, match=r"the record of trial 0, .*\n  fix: the --storage that it was begun with"):
+        tune(str(tmp_path / "six" / "search.yaml"), storage=storage, quiet=True)
+    assert {path for path in (tmp_path / "six").rglob("*")} == before
 
 
 def test_a_storage_with_another_study_of_the_name_is_refused_and_nothing_left(tmp_path: Path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +25,12 @@ from recipelab.records.log import Log
 from recipelab.records.places import new_folder
 from recipelab.studies.local import LocalLauncher
 from recipelab.tuning.address import shown
-from recipelab.tuning.book import Book
+from recipelab.tuning.book import Book, origin
 from recipelab.tuning.definition import Search, pruner_name, read_search, seconds
 from recipelab.tuning.objective import Objective
 from recipelab.tuning.outcome import Outcome
 from recipelab.tuning.pruners import make_pruner
-from recipelab.tuning.runner import Runner, Running
+from recipelab.tuning.runner import TRIALS, Runner, Running
 from recipelab.tuning.samplers import Sampling
 from recipelab.tuning.storage import alone, answering, url_of
 
@@ -63,6 +63,7 @@ def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
     with answering():
         try:
             book = _book(folder, asked_order, title, objective, limit, pruner)
+            _refuse_strangers(folder, {origin(trial) for trial in book.trials()})
             with alone(folder):
                 pinned = composer.pin(found, asked_order.jobs)
                 composer.pinned = book.define({**asked.identity(), "pinned": pinned})["pinned"]
@@ -77,9 +78,21 @@ def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
 
 
 def _book(folder: Path, order: Order, title: str, objective: Objective, limit: int, pruner: Any) -> Book:
+    if order.storage is None and not (folder / "search.db").is_file():
+        _refuse_strangers(folder, ())
     directions = [goal.direction for goal in objective.goals]
     url = order.storage or url_of(folder)
     return Book(folder, url, title, directions=directions, limit=limit, retry=order.retry, pruner=pruner)
+
+
+def _refuse_strangers(folder: Path, known: Collection[int]) -> None:
+    """Raise UserError for records of trials that the storage does not have: others would take them for their own."""
+    found = sorted(path.name for path in (folder / TRIALS).glob("*") if path.name.isdecimal())
+    if strange := [name for name in found if int(name) not in known]:
+        raise UserError(
+            f"{folder} has the record of trial {int(strange[0])}, and the storage has no such trial: the search was"
+            " begun with another storage\n  fix: the --storage that it was begun with, or another --name"
+        )
 
 
 def _folder(order: Order, title: str, log: Log) -> tuple[Path, bool]:
