@@ -102,8 +102,15 @@ function put(plot, { wide, narrow }) {
   const { data, layout } = themed(narrow && !printing && plot.clientWidth < 700 ? narrow : wide);
   window.Plotly.react(plot, data, layout, config);
 }
+const webgl = () => document.createElement("canvas").getContext("webgl");
 function draw(plot) {
   if (plot.dataset.state) return;
+  if (plot.matches(".canvas") && !webgl()) {
+    plot.dataset.state = "still";
+    plot.hidden = true;
+    plot.parentElement.querySelector(".still").hidden = false;
+    return;
+  }
   try {
     const figures = JSON.parse(unpack(plot.dataset.figure));
     plotly();
@@ -121,7 +128,7 @@ function draw(plot) {
     plot.textContent = `This figure cannot be drawn here (${error.message}); its picture is in the folder figures.`;
   }
 }
-const recolour = () => drawn.forEach((figures, plot) => put(plot, figures));
+const recolour = () => drawn.forEach((figures, plot) => { if (!printing || !plot.matches(".canvas")) put(plot, figures); });
 const seen = new IntersectionObserver((entries) => {
   for (const { isIntersecting, target } of entries) if (isIntersecting) { seen.unobserve(target); setTimeout(draw, 0, target); }
 }, { rootMargin: "400px" });
@@ -129,10 +136,11 @@ const plots = all(".plot");
 for (const plot of plots) seen.observe(plot);
 
 // Printed are all figures that are not in a closed run, on white and as wide as paper; then each as it is seen again.
+// Those on a canvas are not there at once, if at all: their pictures are printed.
 addEventListener("beforeprint", () => {
   printing = true;
   recolour();
-  plots.filter((plot) => plot.checkVisibility()).forEach(draw);
+  plots.filter((plot) => plot.checkVisibility() && !plot.matches(".canvas")).forEach(draw);
 });
 addEventListener("afterprint", () => {
   printing = false;
