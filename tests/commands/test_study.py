@@ -111,6 +111,45 @@ def test_the_same_command_runs_nothing_again(folder: Path, monkeypatch: pytest.M
     assert {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*/*")} == before
 
 
+def test_its_own_file_goes_on_where_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("recipelab.studies.local.LocalLauncher.start", None)
+    before = {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*/*")}
+    for place, name in ((folder.parent, f"{folder.name}/study.yaml"), (folder, "study.yaml")):
+        monkeypatch.chdir(place)
+        found = study(name, quiet=True)
+        assert found is not None
+        assert len(found.measured) == 4
+    assert {path: path.stat().st_mtime_ns for path in folder.glob("runs/*/*/*")} == before
+
+
+def test_its_own_file_has_the_words_it_was_run_with_and_takes_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """The size is part of the folder's name, and words given now come after those it has."""
+    content = {"arms": {"a": [*TINY, "logger=none"]}, "seeds": [1, 2], "scales": {"tiny": {"seeds": [5]}}}
+    (tmp_path / "two.yaml").write_text(yaml.safe_dump(content))
+    where = {"output": str(tmp_path), "quiet": True}
+    study(str(tmp_path / "two.yaml"), "scale=tiny", "trainer.epochs=1", "optimizer.lr=0.05", **where)
+    own = tmp_path / "two_tiny" / "study.yaml"
+    said = own.read_text()
+    study(str(own), quiet=True)
+    assert own.read_text() == said
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["two.yaml", "two_tiny"]
+    study(str(own), "optimizer.lr=0.1", dry_run=True)
+    printed = capsys.readouterr().out
+    assert "optimizer.lr=0.1" in printed
+    assert "optimizer.lr=0.05" not in printed
+    assert "seed=5" in printed
+    copy = tmp_path / "copy.yaml"
+    copy.write_text(said)
+    study(str(copy), **where)
+    assert (tmp_path / "copy_tiny" / "study.yaml").read_text() == said, "of no folder: by its own name"
+
+
+def test_overrides_that_are_none_are_refused(tmp_path: Path):
+    (tmp_path / "one.yaml").write_text(yaml.safe_dump({"arms": {"a": []}, "overrides": "seed=1"}))
+    with pytest.raises(UserError, match="a list of overrides is expected"):
+        study(str(tmp_path / "one.yaml"))
+
+
 def test_its_files_say_what_it_found(folder: Path):
     summary = json.loads((folder / "summary.json").read_text())
     assert [arm["arm"] for arm in summary["arms"]] == [

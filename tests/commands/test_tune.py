@@ -101,9 +101,34 @@ def test_the_same_command_runs_nothing_again_and_opens_nothing_again(folder: Pat
     assert {path: path.stat().st_mtime_ns for path in folder.glob("trials/**/*") if path.is_file()} == before
 
 
+def test_its_own_file_goes_on_where_it_is(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("recipelab.studies.local.LocalLauncher.start", None)
+    said = yaml.safe_load((folder / "search.yaml").read_text())
+    found = tune(str(folder / "search.yaml"), quiet=True)
+    assert found is not None
+    assert [row.number for row in found.rows] == list(range(6))
+    assert yaml.safe_load((folder / "search.yaml").read_text()) == said
+    monkeypatch.chdir(folder)
+    again = tune("search.yaml", "pruner=none", quiet=True)
+    assert again is not None
+    assert again.rows == found.rows
+    assert yaml.safe_load(Path("search.yaml").read_text())["overrides"] == [*said["overrides"], "pruner=none"]
+    (folder / "search.yaml").write_text(yaml.safe_dump(said, sort_keys=False, allow_unicode=True))
+
+
 def test_a_changed_space_does_not_go_on(folder: Path):
+    said = (folder / "search.yaml").read_text()
     with pytest.raises(UserError, match="began with another space"):
         tune(*TINY, *SPACE[1:], "optimizer.lr=log(0.01,1)", name="six", output=str(folder.parent), quiet=True)
+    assert (folder / "search.yaml").read_text() == said
+
+
+def test_a_storage_with_another_study_of_the_name_is_refused_and_nothing_left(tmp_path: Path):
+    url = f"sqlite:///{tmp_path / 'other.db'}"
+    optuna.create_study(study_name="theirs", storage=url, direction="maximize").ask()
+    with pytest.raises(UserError, match="that is no search of ours"):
+        tune(*TINY, *SPACE, name="theirs", storage=url, output=str(tmp_path / "out"), quiet=True)
+    assert not list((tmp_path / "out").iterdir())
 
 
 def test_the_best_recipe_is_the_winners(folder: Path, tmp_path: Path):

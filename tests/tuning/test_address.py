@@ -23,7 +23,7 @@ from recipelab.tuning.address import read_address, require_reachable, shown
         ("postgres://ann:secret@host/db", "did you mean: postgresql"),
         ("redis://ann:secret@host", "databases: sqlite, postgresql, mysql"),
         ("postgresql+psycop2://ann:secret@host/db", "did you mean: psycopg2"),
-        ("sqlite:////nowhere/search.db", "there is no folder /nowhere"),
+        ("sqlite:////nowhere/search.db", "there is no folder for such a file, /nowhere"),
         ("postgresql://host.invalid/db?user=ann&password=secret", "password=***"),
     ],
 )

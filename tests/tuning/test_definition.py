@@ -51,6 +51,10 @@ def test_more_trials_or_another_sampler_go_on_with_the_same_search_and_another_s
         ("search.metric=[accuracy,accuracy]", "several that differ"),
         ("search.metric=seconds", "a metric of quality"),
         ("name", "a search is named first"),
+        ("search=sgd", "a search is named first, recipelab tune sgd"),
+        ("timeout=8", "search.timeout=8: a time with its unit"),
+        ("seed=0,1", "the best of several seeds is the luckiest"),
+        ("data.fold=all", "fix: data.fold=0"),
     ],
 )
 def test_what_a_search_cannot_be_is_refused(word: str, said: str):

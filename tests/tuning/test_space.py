@@ -63,12 +63,19 @@ def test_a_grid_has_every_value():
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("log(0,1)", "above 0 and ascending"),
-        ("log(1,0.1)", "ascending"),
-        ("uniform(1,1)", "ascending"),
+        ("log(0,1)", r"ends above 0\n  fix: log\(0.001,1\)"),
+        ("log(-2,-1)", r"ends above 0\n  fix: uniform\(-2,-1\)"),
+        ("int(0,64,log)", r"fix: int\(1,64,log\)"),
+        ("log(1,0.1)", r"greater than the second\n  fix: log\(0.1,1\)"),
+        ("int(64,8,log)", r"fix: int\(8,64,log\)"),
+        ("uniform(1,1)", "the ends are the same"),
+        ("log(0.1,1,10)", "two ends are expected, and no step"),
+        ("choice()", "does not say how"),
+        ("loguniform(0.1,1)", "did you mean: log\n"),
+        ("randint(1,8)", "did you mean: int\n"),
         ("uniform(1)", "two ends"),
         ("uniform(1,2,3,4)", "two ends"),
-        ("uniform(0,1,-0.1)", "step above 0"),
+        ("uniform(0,1,-0.1)", "a step is above 0"),
         ("int(1.5,3)", "whole numbers"),
         ("uniform(a,b)", "numbers are expected"),
         ("uniform(0,inf)", "finite"),
@@ -87,6 +94,7 @@ def test_what_is_no_way_to_draw_is_refused(text: str, said: str):
 def test_a_mistyped_way_is_not_taken_for_a_value():
     assert is_drawn("unifrom(0,1)")
     assert is_drawn("lgo(0.1,1)")
+    assert is_drawn("choice()")
 
 
 def test_a_key_under_two_conditions_has_two_names():

@@ -6,7 +6,7 @@ import contextlib
 import shlex
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import yaml
 from recipelab.commands.ask import Ask
 from recipelab.commands.cell import perform
 from recipelab.commands.look import look
-from recipelab.commands.named_file import named_file
+from recipelab.commands.named_file import begun, named_file
 from recipelab.commands.study_plan import Planner
 from recipelab.commands.study_table import draw, effects_table, say_claims, study_table, write_tables
 from recipelab.commands.task import lower_is_better
@@ -67,7 +67,12 @@ def study(name: str, *overrides: str, dry_run: bool = False, **order: Any) -> Fi
     """
     asked = Order(**order)
     content, title = named_file("study", "studies", name, asked.config_dir)
-    return run_study(content, title, overrides, asked, dry_run=dry_run, again=["recipelab", "study", name, *overrides])
+    content, words, folder = begun("study", name, content)
+    if folder is not None:  # it goes on where it began
+        title = folder.name.removesuffix(f"_{content.get('scale')}")
+        asked = replace(asked, output=str(folder.parent)) if asked.output == Order.output else asked
+    again = ["recipelab", "study", name, *overrides]
+    return run_study(content, title, [*words, *overrides], asked, dry_run=dry_run, again=again)
 
 
 def run_study(

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import shlex
+import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +12,8 @@ import yaml
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.cell import perform
-from recipelab.commands.named_file import named_file
 from recipelab.commands.tune_end import end
+from recipelab.commands.tune_order import Order, again_command, check_order, find
 from recipelab.commands.tune_plan import Composer
 from recipelab.commands.tune_say import Teller, say_opening
 from recipelab.config.averages import view_names
@@ -26,7 +24,7 @@ from recipelab.loop.signals import StopRequest
 from recipelab.records.log import Log
 from recipelab.records.places import new_folder
 from recipelab.studies.local import LocalLauncher
-from recipelab.tuning.address import require_reachable, shown
+from recipelab.tuning.address import shown
 from recipelab.tuning.book import Book
 from recipelab.tuning.definition import Search, pruner_name, read_search, seconds
 from recipelab.tuning.objective import Objective
@@ -35,23 +33,6 @@ from recipelab.tuning.pruners import make_pruner
 from recipelab.tuning.runner import Runner, Running
 from recipelab.tuning.samplers import Sampling
 from recipelab.tuning.storage import alone, answering, url_of
-
-
-@dataclass(frozen=True)
-class Order:
-    """How a search is to be run.
-
-    jobs: trials at once. retry: how often a trial whose process dies is begun again. storage: URL of an SQL storage of
-    Optuna's; None: a file in the search's folder. name: of the search in its storage, and of its folder.
-    """
-
-    jobs: int = 1
-    retry: int = 1
-    storage: str | None = None
-    name: str | None = None
-    output: str = "outputs/searches"
-    config_dir: str | None = None
-    quiet: bool = False
 
 
 def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
@@ -64,13 +45,8 @@ def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
     is run, RunError when no trial has finished, Interrupted when asked to stop.
     """
     asked_order = Order(**order)
-    if asked_order.jobs < 1 or asked_order.retry < 0:
-        raise UserError(
-            f"--jobs {asked_order.jobs} --retry {asked_order.retry}: at least one trial at once, no negative"
-        )
-    if asked_order.storage is not None:
-        require_reachable(asked_order.storage)
-    content, title, overrides = _find(words, asked_order)
+    check_order(asked_order)
+    content, title, overrides, asked_order = find(words, asked_order)
     log = Log(quiet=asked_order.quiet)
     asked = read_search(content, overrides)
     search = asked.search
@@ -83,14 +59,20 @@ def tune(*words: str, dry_run: bool = False, **order: Any) -> Outcome | None:
     say_opening(asked, objective, sampling, limit, log)
     if dry_run:
         return None
-    folder = _open(asked_order, title, search, overrides, log)
+    folder, new = _folder(asked_order, title, log)
     with answering():
-        book = _book(folder, asked_order, title, objective, limit, pruner)
-        with alone(folder):
-            pinned = composer.pin(found, asked_order.jobs)
-            composer.pinned = book.define({**asked.identity(), "pinned": pinned})["pinned"]
+        try:
+            book = _book(folder, asked_order, title, objective, limit, pruner)
+            with alone(folder):
+                pinned = composer.pin(found, asked_order.jobs)
+                composer.pinned = book.define({**asked.identity(), "pinned": pinned})["pinned"]
+        except UserError:
+            if new:
+                shutil.rmtree(folder)
+            raise
+        _write_search(folder, search, overrides)
         log(f"storage: {shown(asked_order.storage or url_of(folder))}")
-        _execute(book, composer, objective, sampling, asked_order, log, _again(words, asked_order))
+        _execute(book, composer, objective, sampling, asked_order, log, again_command(words, asked_order))
         return end(book, composer, objective, asked_order.config_dir, log)
 
 
@@ -100,44 +82,25 @@ def _book(folder: Path, order: Order, title: str, objective: Objective, limit: i
     return Book(folder, url, title, directions=directions, limit=limit, retry=order.retry, pruner=pruner)
 
 
-def _find(words: Sequence[str], order: Order) -> tuple[dict[str, Any], str, tuple[str, ...]]:
-    """The content of the search file that is named first, if one is; the search's name; the overrides."""
-    if words and "=" not in words[0]:
-        content, title = named_file("search", "searches", words[0], order.config_dir)
-        return content, order.name or title, tuple(words[1:])
-    title = f"search_{hashlib.sha256(chr(0).join(sorted(_lasting(words))).encode()).hexdigest()[:8]}"
-    return {}, order.name or title, tuple(words)
-
-
-def _lasting(words: Sequence[str]) -> list[str]:
-    """The words that make a search what it is; more trials or another sampler go on with the same."""
-    passing = ("trials", "timeout", "sampler", "pruner", "importance")
-    return [w for w in words if w.removeprefix("search.").partition("=")[0].split(".")[0] not in passing]
-
-
-def _again(words: Sequence[str], order: Order) -> str:
-    """The command that goes on."""
-    parts = ["recipelab", "tune", *words]
-    parts += [f"--jobs={order.jobs}"] if order.jobs > 1 else []
-    parts += [f"--retry={order.retry}"] if order.retry != Order.retry else []
-    parts += [f"--storage={shown(order.storage)}"] if order.storage else []
-    parts += [f"--name={order.name}"] if order.name else []
-    parts += [f"--output={order.output}"] if order.output != Order.output else []
-    parts += [f"--config-dir={order.config_dir}"] if order.config_dir else []
-    return shlex.join(parts)
-
-
-def _open(order: Order, title: str, search: Search, overrides: Sequence[str], log: Log) -> Path:
-    """The search's folder, with what it is."""
+def _folder(order: Order, title: str, log: Log) -> tuple[Path, bool]:
+    """The search's folder, and whether it was made just now."""
     folder = Path(order.output) / title
-    if not folder.is_dir():
-        new_folder(folder.parent, folder.name)
+    new = not folder.is_dir()
+    if new:
+        try:
+            new_folder(folder.parent, folder.name)
+        except UserError as error:
+            raise UserError(str(error).replace("output=", "--output ")) from error
     (folder / "logs").mkdir(exist_ok=True)
     log.attach(folder / "search.log")
+    return folder, new
+
+
+def _write_search(folder: Path, search: Search, overrides: Sequence[str]) -> None:
+    """search.yaml: what the search is."""
     written = {key: value for key, value in vars(search).items() if value not in (None, [], {}, "")}
     text = yaml.safe_dump({**written, "overrides": list(overrides)}, sort_keys=False, allow_unicode=True)
     atomic.write_text(folder / "search.yaml", text)
-    return folder
 
 
 def _execute(

@@ -16,7 +16,7 @@ from recipelab.commands.study_plan import PINNED
 from recipelab.commands.task import refuse_unknown
 from recipelab.config.averages import view_names
 from recipelab.config.overrides import written
-from recipelab.core.errors import UserError
+from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.watch import Watch
 from recipelab.metrics.catalogue import PRIMARY
 from recipelab.studies.arms import settled
@@ -93,9 +93,20 @@ class Composer:
             except UserError as error:
                 refusal = refusal or error
         assert refusal is not None
-        where = "the search" if param is None else f"search.space: {param.name}={level}"
-        hint = "" if param is None or len(self.asked.params) == 1 else WHEN
-        raise UserError(f"{where}: {refusal}{hint}") from refusal
+        said = str(refusal).replace("select_view=", "search.view=")
+        if param is None:
+            raise UserError(f"the search: {said}{self._whole(said)}") from refusal
+        where = "" if said.startswith(f"{param.name}={level}") else f"{param.name}={level}: "
+        hint = "" if len(self.asked.params) == 1 else WHEN
+        raise UserError(f"search.space: {where}{said}{self._whole(said)}{hint}") from refusal
+
+    def _whole(self, said: str) -> str:
+        """The fix where a range of fractions was given to a key that takes whole numbers."""
+        for p in self.asked.params:
+            d = p.distribution
+            if isinstance(d, FloatDistribution) and said.startswith(f"{p.key}=") and "valid integer" in said:
+                return f"\n  fix: {p.key}=int({d.low:g},{d.high:g}{',log' if d.log else ''})"
+        return ""
 
     def _draw(self, held: Param | None, level: Level | None, chance: random.Random | None) -> dict[str, Level]:
         """Levels of all parameters that such a trial has: the first of each, or by chance."""
@@ -128,7 +139,11 @@ class Composer:
                 goals.append(Goal(name, False, None))
                 continue
             watch = Watch(PRIMARY[found.facts.task] if name == "auto" else name, search.view)
-            refuse_unknown(watch, "search", recipe, found.facts, list(view_names(recipe.averaging)))
+            try:
+                refuse_unknown(watch, "search", recipe, found.facts, list(view_names(recipe.averaging)))
+            except UserError as error:
+                costs = f"{did_you_mean(name, COSTS)}\n  costs, of several metrics one: {', '.join(COSTS)}"
+                raise UserError(f"{error}{costs}") from None
             goals.append(Goal(watch.metric, watch.rises, watch.column))
         named = [g.name for g in goals if g.column is not None and not g.name.startswith("train_")]
         self.metric = named[0] if named else None

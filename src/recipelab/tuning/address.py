@@ -63,18 +63,18 @@ def shown(address: str | URL) -> str:
 
 def require_reachable(text: str) -> None:
     """Refuse a shared storage that does not answer, before any work. Raises UserError."""
-    from sqlalchemy import create_engine
+    from sqlalchemy import create_engine, inspect
     from sqlalchemy.exc import SQLAlchemyError
 
     url = read_address(text)
-    if url.get_backend_name() == "sqlite":
-        folder = Path(url.database or ".").parent
-        if not folder.is_dir():
-            raise UserError(f"--storage {shown(url)}: there is no folder {folder}")
-        return
+    if url.get_backend_name() == "sqlite" and not (file := Path(url.database or "")).is_file():
+        if not file.parent.is_dir() or file.is_dir():
+            raise UserError(f"--storage {shown(url)}: there is no folder for such a file, {file}")
+        return  # made with the search
     engine = create_engine(url)
     try:
-        engine.connect().close()
+        with engine.connect() as connection:
+            inspect(connection).get_table_names()
     except SQLAlchemyError as error:
         raise UserError(f"--storage {shown(url)} cannot be reached: {reason(error)}") from None
     finally:

@@ -119,8 +119,12 @@ def read_search(node: Mapping[str, Any], overrides: Sequence[str] = ()) -> Asked
         else:
             fixed.append(word)
     when = {word: inner for word, inner in when.items() if inner}
-    search = Search(**fill("search", {**values, "space": space, "when": when}, schema_of(Search)))
+    values = {**values, "space": space, "when": when}
+    if values.get("timeout") is not None:  # yaml reads 8 as a number, which `seconds` refuses by its missing unit
+        values["timeout"] = str(values["timeout"])
+    search = Search(**fill("search", values, schema_of(Search)))
     _refuse_said([*search.control, *fixed, *space])
+    _refuse_seeds(search)
     _check_metrics(search)
     seconds(search.timeout)
     return Asked(search, read_space(search.space, search.when), tuple(fixed))
@@ -158,6 +162,18 @@ def _refuse_said(words: Sequence[str]) -> None:
         key = word.partition("=")[0].lstrip("+~")
         if key in SAID:
             raise UserError(f"{word} cannot be said of the trials of a search: {SAID[key]}")
+        if word == "data.fold=all":
+            raise UserError("data.fold=all is several runs, and a trial is one\n  fix: data.fold=0")
+        if key == "search":
+            raise UserError(f"{word}: a search is named first, recipelab tune {word.partition('=')[2] or 'NAME'} ...")
+
+
+def _refuse_seeds(search: Search) -> None:
+    if any("seed" in drawn for drawn in (search.space, *search.when.values())):
+        raise UserError(
+            "search.space.seed: the best of several seeds is the luckiest, and no better recipe"
+            "\n  fix: seed=0, for all trials; a study compares recipes over seeds: recipelab study"
+        )
 
 
 def _check_metrics(search: Search) -> None:

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,8 +25,11 @@ from optuna.distributions import (
 
 from recipelab.config.overrides import written
 from recipelab.core.errors import UserError, did_you_mean
+from recipelab.tuning.ranges import FORMS, read_range
 
-FORMS = ("uniform(low,high)", "uniform(low,high,step)", "log(low,high)", "int(low,high)", "int(low,high,log)")
+WAYS = ("uniform", "log", "int", "choice")
+ALSO = {"loguniform": "log", "log_uniform": "log", "randint": "int", "integer": "int", "categorical": "choice"}
+"""Names that other programs have for a way -> ours."""
 _DRAWN = re.compile(r"\s*(uniform|log|int)\((?!\s*interval)(.*)\)\s*", re.DOTALL)
 _CALL = re.compile(r"\s*([a-z_]+)\(")
 Level = bool | int | float | str
@@ -91,7 +93,7 @@ def is_drawn(value: str) -> bool:
         return bool(OverridesParser.create().parse_override(f"key={value}").is_sweep_override())
     except (HydraException, ValueError):
         called = _CALL.match(value)  # a function that there is not: read, and refused, as a way to draw
-        return called is not None and "unknown function" in _parse_error(value).lower()
+        return called is not None and (called[1] in WAYS or "unknown function" in _parse_error(value).lower())
 
 
 def _parse_error(value: str) -> str:
@@ -124,7 +126,7 @@ def _param(name: str, key: str, value: Any, when: str | None) -> Param:
         return _choice(name, key, _values(key, value), when)
     text = str(value)
     if drawn := _DRAWN.fullmatch(text):
-        return Param(name, key, _numbers(key, text, drawn[1], drawn[2]), None, when)
+        return Param(name, key, read_range(key, text, drawn[1], drawn[2]), None, when)
     return _of_hydra(name, key, text, when)
 
 
@@ -154,7 +156,7 @@ def _of_hydra(name: str, key: str, text: str, when: str | None) -> Param:
         sweeps = False
     if not sweeps:
         called = _CALL.match(text)
-        hint = did_you_mean(called[1], ("uniform", "log", "int", "choice")) if called else ""
+        hint = did_you_mean(ALSO.get(called[1], called[1]), WAYS) if called and called[1] not in WAYS else ""
         raise UserError(
             f"search.space.{key}={text}: this does not say how the value is drawn{hint}"
             f"\n  ways: {', '.join(FORMS)}, choice(a,b,...)"
@@ -163,8 +165,8 @@ def _of_hydra(name: str, key: str, text: str, when: str | None) -> Param:
     if isinstance(value, IntervalSweep):
         kind = "log" if "log" in value.tags else "uniform"
         if isinstance(value.start, int) and isinstance(value.end, int):
-            return Param(name, key, _numbers(key, text, "int", f"{value.start},{value.end}"), None, when)
-        return Param(name, key, _numbers(key, text, kind, f"{value.start},{value.end}"), None, when)
+            return Param(name, key, read_range(key, text, "int", f"{value.start},{value.end}"), None, when)
+        return Param(name, key, read_range(key, text, kind, f"{value.start},{value.end}"), None, when)
     try:
         texts = list(map(str, parsed.sweep_string_iterator()))
         plain = [_plain(text) for text in texts]
@@ -176,33 +178,3 @@ def _of_hydra(name: str, key: str, text: str, when: str | None) -> Param:
 def _plain(text: str) -> Level:
     value = OverridesParser.create().parse_override(f"key={text}").value()
     return value if isinstance(value, bool | int | float | str) else text
-
-
-def _numbers(key: str, text: str, kind: str, inside: str) -> BaseDistribution:
-    """The distribution of `kind(inside)`. Raises UserError for what is no range."""
-    place = f"search.space.{key}={text}"
-    parts = [part.strip() for part in inside.split(",")]
-    log = kind == "log" or (kind == "int" and parts[-1] == "log")
-    parts = parts[:-1] if kind == "int" and log else parts
-    if not 2 <= len(parts) <= (2 if log else 3):
-        raise UserError(f"{place}: two ends are expected\n  ways: {', '.join(FORMS)}")
-    convert = int if kind == "int" else float
-    try:
-        low, high, *step = (convert(part) for part in parts)
-    except ValueError:
-        what = "whole numbers" if kind == "int" else "numbers"
-        raise UserError(
-            f"{place}: {what} are expected, such as {kind}({'1,8' if kind == 'int' else '0.1,1'})"
-        ) from None
-    if not all(math.isfinite(number) for number in (low, high, *step)):
-        raise UserError(f"{place}: finite numbers are expected")
-    if low >= high or (log and low <= 0) or (step and step[0] <= 0):
-        why = "above 0 and ascending" if log else "ascending, with a step above 0"
-        raise UserError(f"{place}: the ends of a range are {why}")
-    if kind == "int":
-        whole = int(step[0]) if step else 1
-        return IntDistribution(int(low), int(low) + (int(high) - int(low)) // whole * whole, log=log, step=whole)
-    if step:
-        first, last, stride = (Decimal(str(number)) for number in (low, high, step[0]))  # as they are written
-        return FloatDistribution(low, float(first + (last - first) // stride * stride), step=step[0])
-    return FloatDistribution(low, high, log=log)
