@@ -48,8 +48,10 @@ def of_study(study: StudyMaterial) -> list[Figure]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Without WebGL, as Chromium often is where nobody looks at it."""
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        words = ["--no-sandbox", "--disable-3d-apis"]
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=words)
         yield chromium
         chromium.close()
 
