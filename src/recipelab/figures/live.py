@@ -90,8 +90,8 @@ def _axes(layout: dict[str, Any], panel: Panel, number: str, place: Place, *, sh
     for letter, axis, other, ends, label in sides:
         found: dict[str, Any] = {"domain": [round(end, 5) for end in ends], "anchor": f"{other}{number}"}
         found |= {"title": {"text": _lines(label), "font": SMALL, "standoff": 6}, **_axis(axis, letter, heat)}
-        if axis.log and 1 <= _decades(panel, letter) <= 2:
-            found["dtick"] = "D2"
+        if axis.log and 1 <= _decades(panel, letter) <= 2.5:
+            found |= _fine(panel, letter)
         if letter == "x" and axis.categories is not None:
             found["tickangle"] = -turned(axis, place.inner)
             if not found["tickangle"] and heat is not None:
@@ -176,6 +176,14 @@ def _ends(panel: Panel, letter: str) -> tuple[float, float]:
     there = np.concatenate(values) if values else np.ones(1)
     there = there[np.isfinite(there) & ((there > 0) | (not axis.log))]
     return (float(there.min()), float(there.max())) if len(there) else (1.0, 1.0)
+
+
+def _fine(panel: Panel, letter: str) -> dict[str, Any]:
+    """1, 2, 5, 10, ... along a logarithmic axis, written out: plotly.js itself would write 0.5 as 5."""
+    low, high = _ends(panel, letter)
+    powers = range(math.floor(math.log10(low)) - 1, math.ceil(math.log10(high)) + 2)
+    values = [float(f"{m}e{power}") for power in powers for m in (1, 2, 5)]
+    return {"tickvals": values, "ticktext": [f"{value:g}" for value in values]}
 
 
 def _reach(panel: Panel, letter: str) -> float:

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from recipelab.figures.chart import Dimension, Parallel
-from recipelab.figures.live_plan import LINE, broken
+from recipelab.figures.live_plan import broken
 from recipelab.figures.live_values import numbers, plain, scale_of
 
 SCALE = "Cividis"  # Nuñez et al. 2018: even in brightness for any colour vision
 TICKS = 5  # numbers along a logarithmic axis
-BETWEEN, HIGH, SIDES = 112, 320, 110  # pixels between two axes at least, of an axis, and beside them all
+BETWEEN, HIGH, TOP, SIDES = 120, 320, 44, 120  # pixels between two axes at least, of an axis, above and beside them
 
 
 def parallel_traces(figure: Parallel) -> list[dict[str, Any]]:
@@ -27,14 +27,12 @@ def parallel_traces(figure: Parallel) -> list[dict[str, Any]]:
 def parallel_layout(figure: Parallel, width: int) -> dict[str, Any]:
     """Height, margins, and a width where the axes need more than the page has, which scrolls then."""
     needed = BETWEEN * len(figure.dimensions) + SIDES + 60
-    lines = max(_label(dimension).count("<br>") for dimension in (*figure.dimensions, figure.value))
-    top = 40 + LINE * lines
     wide = {"width": needed} if needed > width else {}
-    return {**wide, "height": HIGH + top + 30, "margin": {"l": SIDES // 2, "r": SIDES // 2, "t": top, "b": 30}}
+    return {**wide, "height": HIGH + TOP + 30, "margin": {"l": SIDES // 2, "r": SIDES // 2, "t": TOP, "b": 30}}
 
 
 def _label(dimension: Dimension) -> str:
-    return plain(broken(dimension.axis.label, BETWEEN - 8)).replace("\n", "<br>")
+    return plain(broken(dimension.axis.label, BETWEEN - 4, 1))  # a second line would lie on the axis
 
 
 def _dimension(dimension: Dimension) -> dict[str, Any]:
