@@ -18,8 +18,9 @@ from recipelab.commands.study import study
 from recipelab.figures.chart import Figure
 from recipelab.figures.pictures import write
 from recipelab.reports.drawings import figures_of_study, tables_of
-from recipelab.reports.material import StudyMaterial, gather
-from recipelab.reports.tables_of_study import markdown
+from recipelab.reports.gathering import gather
+from recipelab.reports.markdown import table_lines
+from recipelab.reports.material import StudyMaterial
 
 FOLDER = Path(__file__).parent / "gallery"
 LARGEST = 60_000  # bytes of a picture
@@ -74,7 +75,7 @@ def section(name: str, found: StudyMaterial) -> str:
     if name == "ema_stability":
         lines += images(found, name)
     for table in tables_of(found):
-        lines += [f"### {table.title}", "", markdown(table)]
+        lines += [f"### {table.title}", "", *table_lines(table), ""]
     return "\n".join(lines)
 
 

@@ -20,6 +20,8 @@ from recipelab.cli import main
 from recipelab.commands.crossval import CrossValidation
 from recipelab.core.errors import Interrupted, UserError
 from recipelab.records.record import Record
+from recipelab.reports.crossval_tables import mean_and_deviation, measured, warnings
+from recipelab.reports.gathering import gather
 from tiny_recipe import USER_TREE
 
 FOLDER: dict[str, Any] = {"config_dir": str(USER_TREE), "quiet": True}
@@ -67,6 +69,16 @@ def test_the_summary(done: CrossValidation) -> None:
             assert summary["std"][split][metric] == pytest.approx(np.std(values, ddof=1))
     validated = sum(len_of(run.path, "val") for run in done.runs)
     assert validated == len_of(done.runs[0].path, "val") + len_of(done.runs[0].path, "train"), "each sample once"
+
+
+def test_a_report_says_what_the_summary_says(done: CrossValidation) -> None:
+    (one,) = gather([done.path]).crossvals
+    for (split, metric), values in measured(one, "raw").items():
+        mean, deviation = mean_and_deviation(values)
+        assert mean == pytest.approx(done.summary["mean"][split][metric], nan_ok=True)
+        assert deviation == pytest.approx(done.summary["std"][split][metric], nan_ok=True)
+    assert set(measured(one, "ema_0.5")) == set(measured(one, "raw"))
+    assert len(warnings(one)) == 1, "that folds are no independent runs"
 
 
 def len_of(path: Path, split: str) -> int:
@@ -149,7 +161,7 @@ def test_the_command(tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[s
     for split in ("val", "test"):
         line = next(line for line in out.splitlines() if f"{split}, mean" in line)
         assert f"{summary['mean'][split]['accuracy']:.2%}" in line
-    assert f"cross-validation: {folder}" in out
+    assert f"cross-validation: {folder}\nits report: recipelab report {folder}\n" in out
     assert main(["runs", str(tmp_path / "outputs")]) == 0
     assert capsys.readouterr().out.count("_f") == 2
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from recipelab.commands.study import study
 from recipelab.commands.train import train
 from recipelab.core.errors import RunError, UserError
 from recipelab.records.record import Record
+from recipelab.reports.gathering import gather
 
 TINY = [
     "model=cnn",
@@ -47,7 +49,7 @@ CONTENT = {
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study of two trainings, one of them forked from the other."""
-    root = tmp_path_factory.mktemp("study")
+    root = tmp_path_factory.mktemp("a study")
     (root / "four.yaml").write_text(yaml.safe_dump(CONTENT, sort_keys=False))
     study(str(root / "four.yaml"), output=str(root), quiet=True)
     return root / "four"
@@ -64,6 +66,12 @@ def test_four_arms_are_two_trainings_one_of_them_half(folder: Path):
     assert len(forked) == 1
     assert (folder / "runs").is_dir()
     assert forked[0]["step"] > 0
+
+
+def test_at_its_end_it_names_the_command_of_its_report(folder: Path):
+    *_, last = (folder / "study.log").read_text().splitlines()
+    assert shlex.split(last.partition("its report: ")[2]) == ["recipelab", "report", str(folder)]
+    assert [one.path for one in gather([folder]).studies] == [folder]
 
 
 def test_a_fork_is_what_it_would_be_alone(folder: Path, tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 from pathlib import Path
 
 import optuna
@@ -17,6 +18,7 @@ from recipelab.config.tree import packaged_tree
 from recipelab.core.errors import RunError, UserError
 from recipelab.records.listing import find
 from recipelab.records.record import Record
+from recipelab.reports.gathering import gather
 from recipelab.tuning.definition import read_search
 
 TINY = [
@@ -58,6 +60,12 @@ def test_all_trials_have_ended_and_say_how(folder: Path):
             assert "optimizer.nesterov=true needs optimizer.momentum > 0" in row["reason"]
         else:
             assert (folder / row["record"] / "result.json").is_file()
+
+
+def test_at_its_end_it_names_the_command_of_its_report(folder: Path):
+    said = next(line for line in (folder / "search.log").read_text().splitlines() if "its report: " in line)
+    assert shlex.split(said.partition("its report: ")[2]) == ["recipelab", "report", str(folder)]
+    assert {one.path for one in gather([folder]).runs} == set(find(folder))
 
 
 def test_its_value_is_the_last_evaluations(folder: Path):

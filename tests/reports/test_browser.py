@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from made_records import make_run, make_study
-from recipelab.figures.chart import Axis, Chart, Figure, Line, Panel, Points
-from recipelab.reports.material import OneRun, StudyMaterial, gather
+from recipelab.figures.chart import Axis, Chart, Dimension, Figure, Line, Panel, Parallel, Points
+from recipelab.reports.gathering import gather
+from recipelab.reports.material import OneRun, StudyMaterial
 from recipelab.reports.page import html
 from recipelab.reports.story import Drawers, report_of
 
@@ -22,6 +23,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not CHROMIUM.exists(), reason="there is no Chromium")]
 
 BAD = "<img src=x onerror=alert(1)></script><script>alert(2)</script>"
+GPU = "GL Driver Message"  # of a browser that draws by a slow way
 ARMS = {"plain": [0.80, 0.81], "warm-up": [0.90, 0.92], BAD: [0.7, 0.71], "x": [0.5, 0.5], "y": [1, 1], "z": [0, 0.1]}
 
 
@@ -40,7 +42,9 @@ def of_study(study: StudyMaterial) -> list[Figure]:
         texts=[f"{one.arm} seed {one.seed}" for one in readings],
         runs=[one.run.name for one in readings],
     )
-    return [Chart("dots", BAD, [Panel(Axis("number"), Axis(BAD), [dots])], "all runs")]
+    chart = Chart("dots", BAD, [Panel(Axis("number"), Axis(BAD), [dots])], "all runs")
+    values = Dimension(Axis(BAD), [one.value for one in readings])
+    return [chart, Parallel("parallel", BAD, [Dimension(Axis("seed"), [one.seed for one in readings])], values)]
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = make_study(root / "study", ARMS, question=BAD)
     make_run(folder / "runs" / "spare", model=BAD)
     (root / "report.html").write_text(
-        html(report_of(gather([folder]), Drawers(of_study, lambda _: (), lambda _: (), of_run)))
+        html(report_of(gather([folder]), Drawers(of_study, lambda _: (), lambda _: (), of_run, lambda _: ())))
     )
     return (root / "report.html").as_uri()
 
@@ -67,7 +71,9 @@ def opened(browser: Any) -> Iterator[tuple[Any, list[str]]]:
     """One page for all tests, and what it has complained of, asked or fetched."""
     complaints: list[str] = []
     page = browser.new_page()
-    page.on("console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") else None)
+    page.on(
+        "console", lambda m: complaints.append(m.text) if m.type in ("error", "warning") and GPU not in m.text else None
+    )
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("dialog", lambda dialog: (complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
     page.on("request", lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else complaints.append(r.url))
@@ -196,15 +202,27 @@ def test_what_is_printed_at_once_has_all_figures_of_what_is_open_on_white(visit:
     page = visit("#run-2", color_scheme="dark")
     page.evaluate(PRINTED)
     page.pdf()  # as Ctrl-P does: nothing has been scrolled to
-    before = page.evaluate("printed.beforeprint")
-    assert [visible for visible, *_ in before[:4]] == [True, False, True, False]
-    for visible, *look in before:
-        assert look == ([1000, "rgb(26, 26, 26)"] if visible else [None, None])
-    page.locator("details[open].run .plot .xtitle").first.wait_for()  # what is in sight is drawn again
-    assert page.evaluate("plots[2].querySelector('.main-svg').clientWidth") < 1200
-    assert "rgb(232, 234, 237)" in page.locator("details[open].run .plot .xtitle").first.evaluate(
-        "node => getComputedStyle(node).fill"
-    )
+    dots, parallel, first, second, third, *_ = page.evaluate("printed.beforeprint")
+    assert dots == second == [True, 1000, "rgb(26, 26, 26)"]
+    assert first == third == [False, None, None]
+    assert parallel == [True, None, None]  # on a canvas: its picture is printed
+    seen = page.locator("details[open].run .plot .xtitle").first
+    seen.wait_for()  # what is in sight is drawn again
+    assert page.evaluate("plots[3].querySelector('.main-svg').clientWidth") < 1200
+    assert "rgb(232, 234, 237)" in seen.evaluate("node => getComputedStyle(node).fill")
+
+
+def test_what_needs_a_canvas_is_a_picture_on_paper_and_without_webgl(visit: Callable[..., Any]):
+    page = visit()
+    still, plot = page.locator("img.still"), page.locator(".plot.canvas")
+    assert (still.count(), still.is_visible(), plot.is_visible()) == (1, False, True)
+    page.emulate_media(media="print")
+    still.wait_for()
+    assert not plot.is_visible()
+    page.emulate_media(media="screen")
+    page.evaluate("HTMLCanvasElement.prototype.getContext = () => null; draw(plots[1])")
+    assert (still.is_visible(), plot.is_visible()) == (True, False)
+    assert still.evaluate("node => node.naturalWidth") > 300
 
 
 def test_paper_is_white_has_no_controls_and_a_line_of_a_closed_run(visit: Callable[..., Any]):

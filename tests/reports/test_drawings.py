@@ -13,9 +13,9 @@ from recipelab.figures.catalogue import CATALOGUE
 from recipelab.figures.chart import Points
 from recipelab.figures.live import live
 from recipelab.reports.drawings import figures_of_run, figures_of_runs, figures_of_study, tables_of
+from recipelab.reports.gathering import gather
 from recipelab.reports.half_lives import half_lives
-from recipelab.reports.material import gather
-from recipelab.reports.tables_of_study import markdown
+from recipelab.reports.markdown import table_lines
 
 SCHEDULERS, AVERAGES, SEEDS = ("cosine", "<b>constant"), ("none", "ema"), (0, 1, 2)
 GAIN = {("cosine", "none"): 0.8, ("cosine", "ema"): 0.81, ("<b>constant", "none"): 0.7, ("<b>constant", "ema"): 0.9}
@@ -199,13 +199,17 @@ def test_the_best_of_a_column_is_marked_where_it_is_proven(folder: Path):
         {"show": "pivot", "rows": "scheduler", "columns": "average", "splits": ["train", "test"], "increase": True},
     )
     (table,) = tables_of(study)
-    assert table.columns == ("scheduler", "none, train", "none, test", "ema, train", "ema, test", "increase, test (%)")
+    heads = ["scheduler", "none, train", "none, test", "ema, train", "ema, test", "increase, test (%)"]
+    assert [(column.name, column.number) for column in table.columns] == [
+        (heads[0], False),
+        *((h, True) for h in heads[1:]),
+    ]
     cosine, constant = table.rows
-    assert [cell.mark for cell in cosine] == ["", "best", "best", "", "", ""]
-    assert [cell.mark for cell in constant] == ["", "", "", "best", "best", ""]
-    assert constant[-1].number == pytest.approx(100 * (0.901 / 0.701 - 1))
-    assert cosine[1].number == pytest.approx(80.1)
-    text = markdown(table)
+    assert [cell.strong for cell in cosine] == [False, True, True, False, False, False]
+    assert [cell.strong for cell in constant] == [False, False, False, True, True, False]
+    assert constant[-1].raw[0] == pytest.approx(100 * (0.901 / 0.701 - 1))
+    assert cosine[1].raw[0] == pytest.approx(80.1)
+    text = "\n".join(table_lines(table))
     assert "**90.10 ± 0.25**" in text
     assert "<b>" not in text.replace("\\<b\\>", "")
 
@@ -214,7 +218,7 @@ def test_of_a_third_axis_a_table_has_the_mean_and_says_so(folder: Path):
     study = asked(folder, {"show": "pivot", "rows": "scheduler", "columns": "all"})
     study.summary["levels"] = {name: {**levels, "all": "one"} for name, levels in study.summary["levels"].items()}
     (table,) = tables_of(study)
-    assert [row[1].number for row in table.rows] == pytest.approx([80.6, 80.1])
+    assert [row[1].raw[0] for row in table.rows] == pytest.approx([80.6, 80.1])
     assert len(table.rows[0][1].runs) == 2 * len(SEEDS)
     assert "mean over all of average" in table.caption
 
@@ -237,7 +241,7 @@ def test_one_seed_proves_no_best(folder: Path):
     study = asked(folder, {"show": "pivot", "rows": "scheduler", "columns": "average"})
     first = type(study)(study.path, study.definition, study.summary, tuple(r for r in study.readings if r.seed == 0))
     (table,) = tables_of(first)
-    assert not any(cell.mark for row in table.rows for cell in row)
+    assert not any(cell.strong for row in table.rows for cell in row)
 
 
 def test_power_that_no_machine_told_is_said_to_be_so(folder: Path):

@@ -16,8 +16,9 @@ import pytest
 
 from made_records import make_run, make_study
 from recipelab.figures.chart import Axis, Chart, Figure, Line, Panel, Tile, Tiles
+from recipelab.reports.gathering import gather
 from recipelab.reports.markdown import escaped, markdown
-from recipelab.reports.material import OneRun, gather
+from recipelab.reports.material import OneRun
 from recipelab.reports.page import html
 from recipelab.reports.parts import Cell, Column, Report, Table
 from recipelab.reports.spreadsheet import write_csv
@@ -83,7 +84,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
     odd = [HOSTILE[2].replace("/", ""), "<b>=1+1", "[x](javascript:alert(1))"]
     for name in odd:
         make_run(folder / "runs" / name, status="failed", reason=f"{name}\nmore")
-    return report_of(gather([folder]), Drawers(nothing, nothing, nothing, drawings))
+    return report_of(gather([folder]), Drawers(nothing, nothing, nothing, drawings, nothing))
 
 
 def test_hostile_names_are_text_and_nothing_else(hostile: Report, tmp_path_factory: pytest.TempPathFactory):
@@ -91,11 +92,12 @@ def test_hostile_names_are_text_and_nothing_else(hostile: Report, tmp_path_facto
     sound = Reader(
         html(
             report_of(
-                gather([make_run(tmp_path_factory.mktemp("r") / "r")]), Drawers(nothing, nothing, nothing, drawings)
+                gather([make_run(tmp_path_factory.mktemp("r") / "r")]),
+                Drawers(nothing, nothing, nothing, drawings, nothing),
             )
         )
     )
-    ours = {tag for tag, _ in sound.elements} | {"ul", "li", "nav"}
+    ours = {tag for tag, _ in sound.elements} | {"ul", "li", "nav", "wbr"}
     assert {tag for tag, _ in read.elements} <= ours | {"input", "label"}
     assert not [a for _, attrs in read.elements for a in attrs if a.startswith("on")]
     for attribute in ("href", "src"):
@@ -150,7 +152,7 @@ def test_markdown_takes_hostile_names_for_text(hostile: Report):
     text = markdown(hostile, ())
     outside = re.sub(r"(?ms)^(`{3,})\w+$.*?^\1$", "", text)  # blocks that their content cannot end
     assert "```" not in outside
-    outside = re.sub(r'<a id="[a-z0-9-]+"></a>', "", outside)  # ours
+    outside = re.sub(r'<a id="[a-z0-9_-]+"></a>', "", outside)  # ours
     assert not re.search(r"(?<!\\)<", outside)
     assert not re.search(r"(?<!\\)\]\((?!#)", outside)
     for one in re.findall(r"(?:^\|.*\n)+", outside, re.MULTILINE):  # a table has as many bars in each of its lines

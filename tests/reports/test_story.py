@@ -9,9 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from made_records import CONFIG, make_run, make_study
-from recipelab.reports.material import gather
-from recipelab.reports.parts import Report, Table
+from made_records import CONFIG, make_crossval, make_run, make_study
+from recipelab.reports.drawings import tables_of
+from recipelab.reports.gathering import gather
+from recipelab.reports.markdown import markdown, table_lines
+from recipelab.reports.page import html
+from recipelab.reports.parts import Report, Table, table_anchor
 from recipelab.reports.story import Drawers, report_of
 from recipelab.statistics.paired import compare
 
@@ -19,7 +22,7 @@ VALUES = {"plain": [0.80, 0.81, 0.80], "warm-up": [0.90, 0.92, 0.91]}
 
 
 def story(*places: Path) -> Report:
-    return report_of(gather(places), Drawers(*[lambda _: ()] * 4))
+    return report_of(gather(places), Drawers(*[lambda _: ()] * 5))
 
 
 def table(report: Report, name: str) -> Table:
@@ -43,6 +46,51 @@ def test_every_number_of_an_arm_leads_to_its_results_and_those_to_their_runs(tmp
             assert f"test accuracy {100 * value:.2f} %" in cards[cell.link].headline
             assert "recipe aaaaaaaaaa" in cell.hint
             assert ("recipe hash", "a" * 64) in cards[cell.link].facts
+
+
+def test_every_link_has_its_target(tmp_path: Path):
+    folder = make_study(tmp_path / "s", VALUES)
+    summary = json.loads((folder / "summary.json").read_text())
+    effect = {
+        "terms": [["lr", "0.2"]],
+        "mean": 0.1,
+        "low": 0.0,
+        "high": 0.2,
+        "n": 3,
+        "std": 0.1,
+        "interval": "t",
+        "p": 0.1,
+    }
+    (folder / "summary.json").write_text(json.dumps({**summary, "effects": [effect]}))
+    make_run(tmp_path / "r" / "a", seed=0)
+    make_run(tmp_path / "r" / "b", seed=1)
+    make_crossval(tmp_path / "r" / "cv", [0.8, 0.9])
+    for report, names in (
+        (story(folder), {"study_1_effects"}),
+        (story(tmp_path / "r"), {"runs_arms", "folds_1_means"}),
+    ):
+        assert names <= {one.name for one in report.tables}
+        targets = {one.anchor for one in (*report.sections, *report.cards)}
+        targets |= {anchor for one in report.tables for anchor in (table_anchor(one.name), *one.anchors)}
+        cells = [cell for one in report.tables for row in one.rows for cell in row]
+        links = {cell.target(report.anchors) for cell in cells} - {""}
+        assert links <= targets
+        for made in (html(report), markdown(report, ())):
+            assert all(f'id="{link}"' in made for link in links)
+
+
+def test_a_number_of_a_table_that_the_study_asks_for_leads_to_its_runs(tmp_path: Path):
+    nothing = lambda _: ()  # noqa: E731
+    material = gather([make_study(tmp_path / "s", VALUES)])
+    report = report_of(material, Drawers(nothing, tables_of, nothing, nothing, nothing))
+    recipes = table(report, "study_1_table_recipes")
+    heads = [(column.name, column.number) for column in recipes.columns]
+    assert heads == [("arm", False), ("test accuracy (%)", True), ("minutes", True)]
+    cell = recipes.rows[1][1]
+    assert (cell.target(report.anchors), cell.strong) == ("run-4", True)
+    assert '<a href="#run-4" title="runs runs/1-0, runs/1-1, runs/1-2">91.00 ± 1.00</a>' in html(report)
+    assert "[**91.00 ± 1.00**](#run-4)" in markdown(report, ())
+    assert "(#run-4)" not in "".join(table_lines(recipes)), "without the runs beside it there is nothing to lead to"
 
 
 def test_the_best_is_marked_where_the_study_proved_it_and_nowhere_else(tmp_path: Path):
@@ -133,12 +181,15 @@ def test_unfinished_and_unreadable_runs_are_said(tmp_path: Path):
 
 def test_a_run_has_its_recipe_command_environment_and_identity(tmp_path: Path):
     folder = make_run(tmp_path / "a run")
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps({**result, "epochs": 4.0}))
     (card,) = story(folder).cards
     assert card.command == f"recipelab train --config '{folder}'"
     assert [text.title for text in card.texts] == ["Recipe (config.yaml)", "Environment (environment.json)"]
     facts = dict(card.facts)
     assert (facts["recipe hash"], facts["fingerprint"]) == ("a" * 64, "f" * 64)
     assert facts["test split"] == "lockbox end, opened 1 times"
+    assert facts["epochs"] == "4 of 4"
     (metrics,) = card.tables
     assert [[c.text for c in row[:3]] for row in metrics.rows] == [
         ["last", "raw", "90.00"],
@@ -162,3 +213,10 @@ def test_a_record_of_odd_types_is_still_a_report(tmp_path: Path):
     (tmp_path / "odd/result.json").write_text(json.dumps({**result, "seed": {}, "created": 3, "recipe_hash": []}))
     make_run(tmp_path / "good")
     assert len(story(tmp_path).cards) == 2
+
+
+def test_what_a_record_lacks_is_said_without_its_place(tmp_path: Path):
+    for name in ("config.yaml", "environment.json"):
+        (make_run(tmp_path / name) / name).unlink()
+    said = [warning for card in story(tmp_path).cards for warning in card.warnings]
+    assert said == [f"It is no complete record: {name} is missing" for name in ("config.yaml", "environment.json")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ def cross_validate(
     crossval.write(folder, summary)
     log.table(evaluation_table(_rows(summary), f"{folds} folds, the headline of each"))
     log(f"cross-validation: {folder}")
+    log(f"its report: {shlex.join(['recipelab', 'report', str(folder)])}")
     return CrossValidation(folder, runs, summary)
 
 

@@ -9,9 +9,11 @@ from recipelab.core.errors import UserError
 from recipelab.figures import pictures
 from recipelab.figures.chart import Figure
 from recipelab.reports.drawings import figures_of_run, figures_of_runs, figures_of_study, tables_of
+from recipelab.reports.drawn_folds import folds
 from recipelab.reports.folder import exactly
+from recipelab.reports.gathering import gather
 from recipelab.reports.markdown import markdown
-from recipelab.reports.material import OneRun, gather
+from recipelab.reports.material import OneRun
 from recipelab.reports.page import html
 from recipelab.reports.parts import Report
 from recipelab.reports.spreadsheet import write_csv
@@ -47,7 +49,7 @@ def report(
         return [*figures_of_run(run), *(_of_samples(run, config_dir) if samples else ())]
 
     material = gather([Path(place) for place in places])
-    told = report_of(material, Drawers(figures_of_study, tables_of, figures_of_runs, of_run))
+    told = report_of(material, Drawers(figures_of_study, tables_of, figures_of_runs, of_run, folds))
     folder = Path(output or f"report_{Path(places[0]).resolve().name}")
     drawn = _write(told, folder, cards=every_picture or len(told.cards) == 1)
     page = folder / PAGE

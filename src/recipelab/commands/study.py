@@ -233,3 +233,5 @@ def _show(found: Findings, definition: Study, folder: Path, log: Log) -> None:
     if found.lines:
         draw(folder)
     log(f"study: {folder}")
+    if found.lines:
+        log(f"its report: {shlex.join(['recipelab', 'report', str(folder)])}")

@@ -15,9 +15,10 @@ from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
 from recipelab.core.markdown import escaped
 from recipelab.figures.pictures import write
+from recipelab.reports import parts
 from recipelab.reports.drawings import figures_of_study, tables_of
-from recipelab.reports.material import gather
-from recipelab.reports.tables_of_study import markdown
+from recipelab.reports.gathering import gather
+from recipelab.reports.markdown import table_lines
 from recipelab.statistics.examples import OverExamples
 from recipelab.statistics.intervals import Interval
 from recipelab.studies.definition import Study
@@ -124,6 +125,20 @@ def say_claims(found: Findings, say: Callable[[str], None]) -> None:
         say(f"claim {held.found}: {held.says} (n = {held.n}{p})")
 
 
+def as_parts(found: Findings) -> parts.Table:
+    """The same table for a file; the best mean is bold."""
+    columns = [parts.Column(name, name not in ("arm", "verdict")) for name in HEADINGS]
+    rows = [
+        [
+            parts.Cell(text, strong=line.best and name == "mean")
+            for name, text in zip(HEADINGS, cells(line, found), strict=True)
+        ]
+        for line in found.lines
+    ]
+    caption = f"{found.split} {found.metric}; differences {_against(found)}, paired by seed; * Pareto front."
+    return parts.Table("arms", "", columns, rows, caption)
+
+
 def draw(folder: Path) -> None:
     """arms.png: every arm with its runs; figures/: what else the study shows, and its tables as Markdown."""
     (study,) = gather([folder]).studies
@@ -132,7 +147,7 @@ def draw(folder: Path) -> None:
     for figure in figures_of_study(study):
         write(figure, (folder if figure.name == "arms" else place) / f"{figure.name}.png")
     for table in tables_of(study):
-        atomic.write_text(place / f"{table.name}.md", markdown(table))
+        atomic.write_text(place / f"{table.name}.md", "\n".join([*table_lines(table), ""]))
 
 
 def write_tables(found: Findings, folder: Path) -> None:
@@ -147,16 +162,7 @@ def write_tables(found: Findings, folder: Path) -> None:
             out.writerow(cells)
 
     atomic.write_lines(folder / "results.csv", rows)
-    lines = ["| " + " | ".join(HEADINGS) + " |", "|" + " --- |" * len(HEADINGS)]
-    for line in found.lines:
-        values = [escaped(cell) for cell in cells(line, found)]
-        if line.best:
-            values[1] = f"**{values[1]}**"
-        lines.append("| " + " | ".join(values) + " |")
-    lines += [
-        "",
-        f"{found.split} {found.metric}; differences {_against(found)}, paired by seed; * Pareto front.",
-    ]
+    lines = table_lines(as_parts(found))
     if any(line.examples is not None for line in found.lines):
         lines.append(f"\n{OVER_EXAMPLES}")
     lines += [f"- claim {held.found}: {escaped(held.says)} (n = {held.n})" for held in found.claims]

@@ -60,6 +60,7 @@ def end(book: Book, composer: Composer, objective: Objective, config_dir: str | 
         log(note)
     _write(book.folder, found, objective, notes, test)
     _draw(book.folder, found, objective, composer.asked)
+    log(f"its report: {shlex.join(['recipelab', 'report', str(book.folder)])}")
     log(f"search: {book.folder}; its best recipe: recipelab train --config {book.folder / 'best.yaml'}")
     return found
 

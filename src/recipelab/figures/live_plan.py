@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from recipelab.figures.chart import Axis, Chart, Panel, boxes_in_a_row, heat_of, repeats
 from recipelab.figures.words import lines_of
 
-WIDTHS = (1100, 700, 320)
+WIDTHS = (960, 700, 320)
 """Widths that a page has layouts for."""
 LETTER, LINE = 6.6, 16  # pixels of a letter of 12 pixels, and of a line
 HIGH, LOW, ROW, STRIP, GROUP = 330, 120, 24, 14, 13  # of a panel, a category on the upright axis, a strip, a box

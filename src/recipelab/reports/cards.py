@@ -93,7 +93,7 @@ def _facts(run: OneRun) -> list[tuple[str, str]]:
         "parameters": _thousands(result.get("parameters")),
         "operations of an image (FLOP)": _thousands(result.get("flops")),
         "seed": result.get("seed"),
-        "epochs": f"{at(progress, 'epoch')} of {result.get('epochs')}" if progress else result.get("epochs"),
+        "epochs": " of ".join(_short(one) for one in (at(progress, "epoch"), result.get("epochs")) if one is not None),
         "steps": _thousands(at(progress, "step")),
         "selection": result.get("select"),
         "protocol": result.get("protocol"),
@@ -112,6 +112,12 @@ def _facts(run: OneRun) -> list[tuple[str, str]]:
         "fingerprint": result.get("fingerprint"),
     }
     return [(name, str(value)) for name, value in said.items() if value not in (None, "")]
+
+
+def _short(value: Any) -> str:
+    """A number without a fraction of nothing; anything else as it is."""
+    found = number(value)
+    return str(value) if found is None else f"{found:g}"
 
 
 def _thousands(value: Any) -> str:

@@ -14,8 +14,8 @@ from recipelab.figures.distances import distances_chart
 from recipelab.reports import drawn_curves, drawn_dots, drawn_ledgers, drawn_resources, drawn_results, tables_of_study
 from recipelab.reports.material import OneRun, StudyMaterial
 from recipelab.reports.numbers import Numbers, is_share
+from recipelab.reports.parts import Table
 from recipelab.reports.run_courses import course, distance
-from recipelab.reports.tables_of_study import Table
 
 Maker = Callable[[Numbers, Any], Any]
 _FIGURES: dict[str, Maker] = {

@@ -12,20 +12,22 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
-from recipelab.figures.chart import Figure, Tile, Tiles
+from recipelab.figures import pictures
+from recipelab.figures.chart import Figure, Parallel, Tile, Tiles
 from recipelab.figures.live import live
 from recipelab.figures.live_plan import WIDTHS
-from recipelab.reports.parts import Drawing, Report
+from recipelab.reports.parts import Drawing, Report, table_anchor
 
 TEMPLATES = Path(__file__).parent / "templates"
 WORDS = ("better", "worse", "equivalent", "unproven", "holds", "fails", "finished", "failed", "interrupted", "running")
@@ -34,13 +36,17 @@ PLACEHOLDER = 300  # pixels of a figure that is not drawn yet
 
 @dataclass(frozen=True)
 class Packed:
-    """A drawing as the page carries it. tiles: of images, as PNG in base64. height: pixels that it will take."""
+    """A drawing as the page carries it. tiles: of images, as PNG in base64. height: pixels that it will take.
+
+    still: a PNG of what plotly.js draws by WebGL, for paper and for browsers without it.
+    """
 
     name: str
     figure: Figure
     packed: Markup
     height: int = PLACEHOLDER
     tiles: Sequence[dict[str, str]] = field(default_factory=tuple)
+    still: bytes = b""
 
 
 def html(report: Report) -> str:
@@ -48,14 +54,16 @@ def html(report: Report) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True
     )
+    environment.filters["table_anchor"] = table_anchor
     environment.filters["b64"] = lambda content: base64.b64encode(content).decode()
+    environment.filters["breakable"] = _breakable
     drawings = [*report.drawings, *(d for card in report.cards for d in card.drawings)]
     packed = {one.name: _pack(one) for one in drawings}
     plots = any(not one.tiles for one in packed.values())
     css, js = _read("page.css"), _read("inflate.js") + _read("page.js")
     return environment.get_template("page.html").render(
         report=report,
-        studies=len(report.sections) - any(section.anchor == "runs" for section in report.sections),
+        studies=sum(section.anchor.startswith("study") for section in report.sections),
         packed=packed,
         words=WORDS,
         version=importlib.metadata.version("recipelab"),
@@ -66,6 +74,11 @@ def html(report: Report) -> str:
         policy=_policy([js, *([_plotly()] if plots else [])]),
         anchors=Markup(_json(dict(report.anchors))),
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A path, which may be broken behind each folder."""
+    return escape(name).replace("/", Markup("/<wbr>"))
 
 
 def _read(name: str) -> str:
@@ -110,11 +123,18 @@ def _pack(one: Drawing) -> Packed:
         return Packed(one.name, one.figure, Markup(""), tiles=tiles)
     made = {width: live(one.figure, width) or {} for width in WIDTHS}
     layouts = [[width, figure.get("layout", {})] for width, figure in made.items()]
-    text = json.dumps(
-        {"data": made[WIDTHS[0]].get("data", []), "layouts": layouts}, allow_nan=False, separators=(",", ":")
-    )
+    content = {"data": made[WIDTHS[0]].get("data", []), "layouts": layouts}
+    packed = Markup(_zipped(json.dumps(content, allow_nan=False, separators=(",", ":")).encode()))
     height = made[WIDTHS[0]].get("layout", {}).get("height", PLACEHOLDER)
-    return Packed(one.name, one.figure, Markup(_zipped(text.encode())), int(height))
+    still = _still(one.figure) if isinstance(one.figure, Parallel) else b""
+    return Packed(one.name, one.figure, packed, int(height), still=still)
+
+
+def _still(figure: Parallel) -> bytes:
+    """Its title stands above it."""
+    with tempfile.TemporaryDirectory() as folder:
+        pictures.write(replace(figure, title=""), Path(folder) / "still.png", caption=False)
+        return (Path(folder) / "still.png").read_bytes()
 
 
 def _png(tile: Tile) -> str:

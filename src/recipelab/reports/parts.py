@@ -15,7 +15,7 @@ class Cell:
     """text: as it is shown. values: for sorting and CSV, one for each of the column's `csv`; default: the text.
 
     link: anchor of what stands behind it. strong: marked as best. badge: word that colours it, such as better, fails.
-    hint: said when it is pointed at.
+    hint: said when it is pointed at. runs: names of those behind it, where nothing else is linked and said.
     """
 
     text: str
@@ -24,10 +24,20 @@ class Cell:
     strong: bool = False
     badge: str = ""
     hint: str = ""
+    runs: tuple[str, ...] = ()
 
     @property
     def raw(self) -> tuple[Value, ...]:
         return self.values or (self.text,)
+
+    def target(self, anchors: Mapping[str, str]) -> str:
+        """Where it leads to. anchors: of runs, by name."""
+        return self.link or (anchors.get(self.runs[0], "") if self.runs else "")
+
+    @property
+    def says(self) -> str:
+        """What is said when it is pointed at."""
+        return self.hint or (f"runs {', '.join(self.runs)}" if self.runs else "")
 
 
 @dataclass(frozen=True)
@@ -47,7 +57,7 @@ class Column:
 class Table:
     """name: of its file, [a-z0-9_]. caption: what is to be known to read it. warnings: what its numbers suffer from.
 
-    anchors: of its rows, where something links to them.
+    anchors: of its rows, where something links to them; the table's own is `table_anchor` of its name.
     """
 
     name: str
@@ -57,6 +67,16 @@ class Table:
     caption: str = ""
     warnings: Sequence[str] = ()
     anchors: Sequence[str] = ()
+
+
+def prefixed(anchor: str, name: str) -> str:
+    """The name of a section's table or drawing."""
+    return f"{anchor}_{name}".replace("-", "_")
+
+
+def table_anchor(name: str) -> str:
+    """What links to a table."""
+    return f"t-{name}"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from recipelab.core.plain import at
 from recipelab.reports.doubts import mixed
 from recipelab.reports.material import OneRun, Reading
 from recipelab.reports.metric_tables import metrics_of, metrics_table
-from recipelab.reports.parts import Cell, Column, Table
+from recipelab.reports.parts import Cell, Column, Table, table_anchor
 from recipelab.reports.recipes import arms, differing
 from recipelab.reports.units import duration, number, unit
 
@@ -94,7 +94,7 @@ def _numbers(run: OneRun, link: str) -> list[Cell]:
     ]
 
 
-def arms_of_runs(runs: Sequence[OneRun], anchor: str, warnings: Sequence[str]) -> Table | None:
+def arms_of_runs(runs: Sequence[OneRun], warnings: Sequence[str]) -> Table | None:
     """Arms of equal recipes but for the seed, with n, every metric an arm; None where there is one run alone.
 
     Each is compared with the oldest; nothing is called best where executions are mixed.
@@ -110,7 +110,7 @@ def arms_of_runs(runs: Sequence[OneRun], anchor: str, warnings: Sequence[str]) -
             seed = run.result.get("seed")
             readings.append(Reading(arm, seed if isinstance(seed, int) else 0, 0.0, run, checkpoint, view))
     first = next(iter(groups))
-    links = dict.fromkeys(groups, f"{anchor}-runs")
+    links = dict.fromkeys(groups, table_anchor("runs"))
     withheld = mixed(done)
     found = metrics_table(readings, dict.fromkeys(groups, first), 0.95, links, warnings, withheld=withheld)
     if found is None:

@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from recipelab.figures.chart import Figure
+from recipelab.reports import crossval_tables
 from recipelab.reports.cards import card
 from recipelab.reports.doubts import doubts
-from recipelab.reports.material import Material, OneRun, StudyMaterial
+from recipelab.reports.material import CrossValidation, Material, OneRun, StudyMaterial
 from recipelab.reports.metric_tables import metrics_of, metrics_table
-from recipelab.reports.parts import Card, Drawing, Report, Section, Statement, Table
+from recipelab.reports.parts import Card, Drawing, Report, Section, Statement, Table, prefixed, table_anchor
 from recipelab.reports.run_tables import arms_of_runs, runs_table
-from recipelab.reports.study_tables import arm_anchors, arms_table, asked_table, effects_table, level, results_table
-from recipelab.reports.tables_of_study import Table as Asked
+from recipelab.reports.study_tables import arm_anchors, arms_table, effects_table, level, results_table
 
 FEW = 8
 """Reports of so many runs carry the pictures of their records; a page of a hundred would be too large."""
@@ -23,21 +23,24 @@ FEW = 8
 
 @dataclass(frozen=True)
 class Drawers:
-    """What draws a study, makes the tables that its file asks for, and draws runs together and each by itself."""
+    """What draws a study, makes the tables that its file asks for, and draws runs: all, one, or folds."""
 
     of_study: Callable[[StudyMaterial], Sequence[Figure]]
-    tables_of_study: Callable[[StudyMaterial], Sequence[Asked]]
+    tables_of_study: Callable[[StudyMaterial], Sequence[Table]]
     of_runs: Callable[[Sequence[OneRun]], Sequence[Figure]]
     of_run: Callable[[OneRun], Sequence[Figure]]
+    of_folds: Callable[[CrossValidation], Sequence[Figure]]
 
 
 def report_of(material: Material, draw: Drawers) -> Report:
     """The whole report."""
     anchors = {run.name: f"run-{number}" for number, run in enumerate(material.runs, start=1)}
     sections = [_study(study, f"study-{n}", anchors, draw) for n, study in enumerate(material.studies, start=1)]
+    for n, one in enumerate(material.crossvals, start=1):
+        name = f": {one.path.resolve().name}" * (len(material.crossvals) > 1)
+        sections.append(_crossval(one, f"Cross-validation{name}", f"folds-{n}", anchors, draw))
     if len(material.runs) > 1:
-        figures = [] if material.studies else draw.of_runs(material.runs)
-        sections.append(_runs(material, anchors, figures))
+        sections.append(_runs(material, anchors, draw))
     few = len(material.runs) <= FEW
     cards = [_card(run, anchors[run.name], draw, pictures=few) for run in material.runs]
     return Report(material.title, _made(material), sections, cards, _lost(material), anchors)
@@ -46,12 +49,17 @@ def report_of(material: Material, draw: Drawers) -> Report:
 def _made(material: Material) -> str:
     dates = sorted(str(run.result.get("created") or "")[:10] for run in material.runs)
     dates = [date for date in dates if date]
-    counts = [f"{len(material.studies)} {'study' if len(material.studies) == 1 else 'studies'}"] * bool(
-        material.studies
-    )
-    counts.append(f"{len(material.runs)} run{'s' * (len(material.runs) != 1)}")
+    counts = [
+        _counted(len(material.studies), "study", "studies"),
+        _counted(len(material.crossvals), "cross-validation", "cross-validations"),
+        _counted(len(material.runs), "run", "runs"),
+    ]
     span = " to ".join(dict.fromkeys((dates[0], dates[-1]))) if dates else ""
-    return ", ".join(counts) + (f", of {span}" if span else "")
+    return ", ".join(filter(None, counts)) + (f", of {span}" if span else "")
+
+
+def _counted(number: int, one: str, several: str) -> str:
+    return f"{number} {one if number == 1 else several}" if number else ""
 
 
 def _lost(material: Material) -> list[str]:
@@ -59,7 +67,7 @@ def _lost(material: Material) -> list[str]:
 
 
 def _drawings(figures: Sequence[Figure], prefix: str) -> list[Drawing]:
-    return [Drawing(f"{prefix}_{figure.name}".replace("-", "_"), figure) for figure in figures]
+    return [Drawing(prefixed(prefix, figure.name), figure) for figure in figures]
 
 
 def _card(run: OneRun, anchor: str, draw: Drawers, *, pictures: bool) -> Card:
@@ -74,7 +82,7 @@ def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], draw: Dra
     links = arm_anchors(study, anchor)
     tables = [
         arms_table(study, anchor, warnings),
-        *(asked_table(table, anchors, warnings) for table in draw.tables_of_study(study)),
+        *(replace(table, warnings=warnings) for table in draw.tables_of_study(study)),
         metrics_table(study.readings, summary["baselines"], level(study), links, warnings, withheld=withheld),
         results_table(study, anchor, anchors, warnings),
         effects_table(study, anchor, warnings),
@@ -92,7 +100,7 @@ def _study(study: StudyMaterial, anchor: str, anchors: dict[str, str], draw: Dra
 
 
 def _prefixed(table: Table, anchor: str) -> Table:
-    return replace(table, name=f"{anchor}_{table.name}".replace("-", "_"))
+    return replace(table, name=prefixed(anchor, table.name))
 
 
 def _lead(summary: dict[str, Any]) -> str:
@@ -144,14 +152,34 @@ def _stale(study: StudyMaterial) -> list[str]:
     return found
 
 
-def _runs(material: Material, anchors: dict[str, str], figures: Sequence[Figure]) -> Section:
+def _crossval(one: CrossValidation, title: str, anchor: str, anchors: dict[str, str], draw: Drawers) -> Section:
+    warnings = [*crossval_tables.warnings(one), *doubts(list(one.folds.values()))]
+    tables = [
+        crossval_tables.means_table(one, table_anchor(prefixed(anchor, "folds")), warnings),
+        crossval_tables.folds_table(one, anchors, warnings),
+    ]
+    return Section(
+        anchor=anchor,
+        title=title,
+        lead=crossval_tables.lead(one),
+        warnings=warnings,
+        tables=[_prefixed(table, anchor) for table in tables if table is not None],
+        drawings=_drawings(draw.of_folds(one), anchor),
+    )
+
+
+def _runs(material: Material, anchors: dict[str, str], draw: Drawers) -> Section:
+    """All runs; those that are of no cross-validation, and there is no study, as arms and side by side."""
     runs, warnings = material.runs, doubts(material.runs)
     arms_of: dict[str, list[str]] = {}
     for study in material.studies:
         for one in study.readings:
             if one.arm not in arms_of.setdefault(one.run.name, []):
                 arms_of[one.run.name].append(one.arm)
-    table = runs_table(runs, anchors, arms_of, warnings)
-    arms = None if material.studies else arms_of_runs(runs, "runs", warnings)
-    tables = [_prefixed(arms, "runs"), table] if arms is not None else [table]
+    folds = {run.name for crossval in material.crossvals for run in crossval.folds.values()}
+    loose = [] if material.studies else [run for run in runs if run.name not in folds]
+    tables = [runs_table(runs, anchors, arms_of, warnings)]
+    if (arms := arms_of_runs(loose, doubts(loose))) is not None:
+        tables.insert(0, _prefixed(arms, "runs"))
+    figures = draw.of_runs(loose) if len(loose) > 1 else ()
     return Section("runs", "Runs", warnings=warnings, tables=tables, drawings=_drawings(figures, "runs"))

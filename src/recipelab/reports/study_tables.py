@@ -6,8 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from recipelab.reports.material import OneRun, StudyMaterial
-from recipelab.reports.parts import Cell, Column, Table
-from recipelab.reports.tables_of_study import Table as Asked
+from recipelab.reports.parts import Cell, Column, Table, prefixed, table_anchor
 from recipelab.reports.units import Unit, duration, probability, unit
 
 ENDS = ("low", "high")
@@ -133,7 +132,7 @@ def effects_table(study: StudyMaterial, anchor: str, warnings: Sequence[str]) ->
             [
                 Cell(name),
                 Cell("main" if len(effect["terms"]) == 1 else "interaction"),
-                Cell(one.change(effect["mean"]), (effect["mean"],), f"{anchor}-results"),
+                Cell(one.change(effect["mean"]), (effect["mean"],), table_anchor(prefixed(anchor, "results"))),
                 Cell(one.ends(effect["low"], effect["high"]), (effect["low"], effect["high"])),
                 Cell(str(effect["n"]), (effect["n"],)),
                 Cell(probability(effect["p"]), (effect["p"],)),
@@ -149,19 +148,3 @@ def effects_table(study: StudyMaterial, anchor: str, warnings: Sequence[str]) ->
     )
     caption = "A level against the first of its axis, over all settings of the other axes; n: seeds, as blocks."
     return Table("effects", "Effects", columns, rows, caption, warnings)
-
-
-def asked_table(asked: Asked, anchors: Mapping[str, str], warnings: Sequence[str]) -> Table:
-    """A table that the study's file asks for. A number leads to the first of the runs behind it, and names them all."""
-    numeric = [any(row[i].number is not None for row in asked.rows) for i in range(len(asked.columns))]
-    rows = []
-    for row in asked.rows:
-        cells = []
-        for cell, number in zip(row, numeric, strict=True):
-            values = (cell.number,) if number else (cell.text,)
-            link = anchors.get(cell.runs[0], "") if cell.runs else ""
-            hint = f"runs {', '.join(cell.runs)}" if cell.runs else ""
-            cells.append(Cell(cell.text, values, link, cell.mark == "best", hint=hint))
-        rows.append(cells)
-    columns = [Column(name, number) for name, number in zip(asked.columns, numeric, strict=True)]
-    return Table(asked.name, asked.title, columns, rows, asked.caption, warnings)

@@ -1,43 +1,19 @@
-"""Tables of a study as plain rows: each cell its text, its number, and whether it is proven the best."""
+"""Tables that a study's file asks for: each number with the runs behind it, and marked where it is proven the best."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from recipelab.config.identity import flatten
-from recipelab.core.markdown import escaped
 from recipelab.figures import catalogue
 from recipelab.reports.material import Reading
 from recipelab.reports.numbers import ArmNumbers, Numbers
+from recipelab.reports.parts import Cell, Column, Table
 from recipelab.statistics.intervals import mean_interval
 from recipelab.statistics.verdict import verdicts
-
-Marked = Literal["", "best"]
-
-
-@dataclass(frozen=True)
-class Cell:
-    """text: as it is read. number: to sort by; None for words. mark: best where it is proven. runs: behind it."""
-
-    text: str
-    number: float | None = None
-    mark: Marked = ""
-    runs: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Table:
-    """title: one line. columns: their names. rows: a cell a column. caption: n, units, what a mark means."""
-
-    name: str
-    title: str
-    columns: tuple[str, ...]
-    rows: tuple[tuple[Cell, ...], ...]
-    caption: str = ""
 
 
 def pivot(found: Numbers, wanted: catalogue.Pivot) -> Table | None:
@@ -60,7 +36,7 @@ def pivot(found: Numbers, wanted: catalogue.Pivot) -> Table | None:
         cells = [_cell(*values[row, *head], found, best[head] == row) for head in heads]
         if wanted.increase:
             cells.append(_increase(values[row, columns[0], splits[-1]][0], values[row, columns[-1], splits[-1]][0]))
-        made.append((Cell(row, _leading(row)), *cells))
+        made.append([_number(row, _leading(row)), *cells])
     names = [f"{column}, {split}" if len(splits) > 1 else column for column, split in heads]
     more = [f"increase, {splits[-1]} (%)"] if wanted.increase else []
     key = wanted.rows.rpartition(".")[2]
@@ -71,7 +47,21 @@ def pivot(found: Numbers, wanted: catalogue.Pivot) -> Table | None:
         caption += f" Of every seed the mean over all of {', '.join(others)}."
     caption += " Bold: proven better than every other of its column."
     title = f"{', '.join(splits)} {found.metric}{unit} by {key} and {wanted.columns.rpartition('.')[2]}"
-    return Table(f"table_{key}", title, (key, *names, *more), tuple(made), caption)
+    return _table(f"table_{key}", title, (key, *names, *more), made, caption)
+
+
+def _table(name: str, title: str, heads: Sequence[str], rows: Sequence[Sequence[Cell]], caption: str) -> Table:
+    """A column is one of numbers where no cell of it says anything else."""
+    columns = [
+        Column(head, all(row[i].values or not row[i].text for row in rows) and any(row[i].values for row in rows))
+        for i, head in enumerate(heads)
+    ]
+    return Table(name, title, columns, rows, caption)
+
+
+def _number(text: str, value: float | None) -> Cell:
+    """A cell that is sorted by its number, if it has one."""
+    return Cell(text, () if value is None else (value,))
 
 
 def _leading(text: str) -> float | None:
@@ -121,16 +111,15 @@ def _cell(seeds: Mapping[int, float], runs: tuple[str, ...], found: Numbers, bes
     scale = 100 if found.percent else 1
     one = mean_interval(np.array(list(seeds.values())) * scale, found.confidence)
     half = "" if one.low is None or one.high is None else f" ± {(one.high - one.low) / 2:.2f}"
-    return Cell(
-        f"{one.mean:.2f}{half}" if found.percent else f"{one.mean:.4g}{half}", one.mean, "best" if best else "", runs
-    )
+    text = f"{one.mean:.2f}{half}" if found.percent else f"{one.mean:.4g}{half}"
+    return Cell(text, (one.mean,), strong=best, runs=runs)
 
 
 def _increase(first: Mapping[int, float], last: Mapping[int, float]) -> Cell:
     if not first or not last or not np.mean(list(first.values())):
         return Cell("")
     gain = 100 * (float(np.mean(list(last.values()))) / float(np.mean(list(first.values()))) - 1)
-    return Cell(f"{gain:+.1f}", gain)
+    return Cell(f"{gain:+.1f}", (gain,))
 
 
 def recipes(found: Numbers, wanted: catalogue.Recipes) -> Table | None:
@@ -143,14 +132,14 @@ def recipes(found: Numbers, wanted: catalogue.Recipes) -> Table | None:
     rows = []
     for arm, one in zip(found.arms, flat, strict=True):
         cells = [_setting(key, one) for key in keys]
-        rows.append((Cell(arm.name), *cells, _mean(arm, found), _minutes(arm)))
+        rows.append([Cell(arm.name), *cells, _mean(arm, found), _minutes(arm)])
     unit = " (%)" if found.percent else ""
     heads = ("arm", *(key.removesuffix("._target_") for key in keys), f"{found.split} {found.metric}{unit}", "minutes")
     caption = f"Mean ± {100 * found.confidence:g} % interval, n = {found.seeds} seeds at most."
     caption += " Bold: proven better than the baseline."
     if not wanted.keys and len(differing) > len(keys):
         caption += f" The first {len(keys)} of {len(differing)} keys that differ."
-    return Table("table_recipes", "Recipes and what came of them", heads, tuple(rows), caption)
+    return _table("table_recipes", "Recipes and what came of them", heads, rows, caption)
 
 
 def _setting(key: str, flat: Mapping[str, Any]) -> Cell:
@@ -158,32 +147,16 @@ def _setting(key: str, flat: Mapping[str, Any]) -> Cell:
     if isinstance(value, str) and value.startswith("recipelab."):
         return Cell(value.rpartition(".")[2])
     number = float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
-    return Cell("" if value is None else str(value).lower() if isinstance(value, bool) else str(value), number)
+    return _number("" if value is None else str(value).lower() if isinstance(value, bool) else str(value), number)
 
 
 def _mean(arm: ArmNumbers, found: Numbers) -> Cell:
     scale, line = (100 if found.percent else 1), arm.line
     half = "" if line["low"] is None else f" ± {(line['high'] - line['low']) / 2 * scale:.2f}"
     runs = tuple(one.run.name for one in arm.readings)
-    return Cell(f"{line['mean'] * scale:.2f}{half}", line["mean"] * scale, "best" if line["best"] else "", runs)
+    return Cell(f"{line['mean'] * scale:.2f}{half}", (line["mean"] * scale,), strong=line["best"], runs=runs)
 
 
 def _minutes(arm: ArmNumbers) -> Cell:
     seconds = arm.line.get("seconds")
-    return Cell("") if seconds is None else Cell(f"{seconds / 60:.3g}", seconds / 60)
-
-
-def markdown(table: Table) -> str:
-    """The table as Markdown; the best in bold."""
-
-    def written(cell: Cell) -> str:
-        text = escaped(cell.text)
-        return f"**{text}**" if cell.mark == "best" and text else text
-
-    lines = [_row([escaped(name) for name in table.columns]), _row(["---"] * len(table.columns))]
-    lines += [_row([written(cell) for cell in row]) for row in table.rows]
-    return "\n".join([*lines, "", escaped(table.caption)]) + "\n"
-
-
-def _row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(cells) + " |"
+    return Cell("") if seconds is None else Cell(f"{seconds / 60:.3g}", (seconds / 60,))

@@ -110,8 +110,15 @@ function put(plot, { data, layouts }) {
   const shown = themed({ data: data.map((trace) => fitting(trace, width)), layout });
   window.Plotly.react(plot, shown.data, shown.layout, config);
 }
+const webgl = () => document.createElement("canvas").getContext("webgl");
 function draw(plot) {
   if (plot.dataset.state) return;
+  if (plot.matches(".canvas") && !webgl()) {
+    plot.dataset.state = "still";
+    plot.hidden = true;
+    plot.parentElement.querySelector(".still").hidden = false;
+    return;
+  }
   try {
     const figures = JSON.parse(unpack(plot.dataset.figure));
     plotly();
@@ -129,7 +136,7 @@ function draw(plot) {
     plot.textContent = `This figure cannot be drawn here (${error.message}); its picture is in the folder figures.`;
   }
 }
-const recolour = () => drawn.forEach((figures, plot) => put(plot, figures));
+const recolour = () => drawn.forEach((figure, plot) => { if (!printing || !plot.matches(".canvas")) put(plot, figure); });
 let resized = 0;
 addEventListener("resize", () => {
   clearTimeout(resized);
@@ -142,10 +149,11 @@ const plots = all(".plot");
 for (const plot of plots) seen.observe(plot);
 
 // Printed are all figures that are not in a closed run, on white and as wide as paper; then each as it is seen again.
+// Those on a canvas are not there at once, if at all: their pictures are printed.
 addEventListener("beforeprint", () => {
   printing = true;
   recolour();
-  plots.filter((plot) => plot.checkVisibility()).forEach(draw);
+  plots.filter((plot) => plot.checkVisibility() && !plot.matches(".canvas")).forEach(draw);
 });
 addEventListener("afterprint", () => {
   printing = false;

@@ -9,7 +9,7 @@ import pytest
 
 from made_records import make_run, make_study
 from recipelab.core.errors import UserError
-from recipelab.reports.material import gather
+from recipelab.reports.gathering import gather
 
 
 def test_a_study_with_the_run_behind_each_reading(tmp_path: Path):
