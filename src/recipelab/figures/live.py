@@ -119,7 +119,7 @@ def _second_scale(layout: dict[str, Any], panel: Panel, at: dict[str, Any], room
     reach, end = _decades(panel, "x") if panel.x.log else _reach(panel, "x"), -math.inf
     for value, text in sorted(ticks):
         x = math.log10(value) if panel.x.log else value
-        if (x - end) / (reach or 1.0) * room >= len(text) * LETTER:
+        if (x - end) / (reach or 1.0) * room >= 1.1 * len(text) * LETTER + 6:  # the axis reaches beyond its data
             tick = {
                 **at,
                 "xref": at["xref"].split()[0],
