@@ -27,11 +27,12 @@ LINES, LETTERS, SHORT = (
 
 @dataclass(frozen=True)
 class Place:
-    """One panel: its domain on the page (x0, x1, y0, y1) in shares, its pixels between the upright axes, and its words
-    in lines."""
+    """One panel: its domain on the page (x0, x1, y0, y1) in shares; inner, high: its pixels between the axes; and its
+    words in lines."""
 
     domain: tuple[float, float, float, float]
     inner: float
+    high: float
     names: Sequence[str]
     x_label: str
     y_label: str
@@ -86,7 +87,7 @@ def page_of(chart: Chart, width: int) -> Page:
             domain = starts[column] / whole, (starts[column] + wide) / whole, *ends
             shown = [""] * len(names[i]) if hidden[i] else names[i]
             y_label = broken(chart.panels[i].y.label, plots[number])
-            places.append(Place(domain, wide, shown, labels[i], y_label, titles[i]))
+            places.append(Place(domain, wide, plots[number], shown, labels[i], y_label, titles[i]))
     return Page(places, high, above[0], below[-1], lefts[0])
 
 
