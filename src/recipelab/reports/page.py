@@ -117,11 +117,10 @@ def _pack(one: Drawing) -> Packed:
         return Packed(one.name, one.figure, Markup(""), tiles=tiles)
     made = {width: live(one.figure, width) or {} for width in WIDTHS}
     layouts = [[width, figure.get("layout", {})] for width, figure in made.items()]
-    text = json.dumps(
-        {"data": made[WIDTHS[0]].get("data", []), "layouts": layouts}, allow_nan=False, separators=(",", ":")
-    )
+    content = {"data": made[WIDTHS[0]].get("data", []), "layouts": layouts}
+    packed = Markup(_zipped(json.dumps(content, allow_nan=False, separators=(",", ":")).encode()))
     height = made[WIDTHS[0]].get("layout", {}).get("height", PLACEHOLDER)
-    return Packed(one.name, one.figure, Markup(_zipped(text.encode())), int(height))
+    return Packed(one.name, one.figure, packed, int(height))
 
 
 def _png(tile: Tile) -> str:
