@@ -6,6 +6,8 @@ are in `migrating_names.py`.
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 import shutil
@@ -26,6 +28,8 @@ from recipelab.config.identity import flatten
 from recipelab.core.errors import UserError
 from recipelab.data import cifar, mnist
 from recipelab.data.pool import Pool
+from recipelab.records.record import Record
+from wandb_files import OfflineRun
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "docs" / "migrating.md").read_text(encoding="utf-8")
@@ -116,6 +120,12 @@ def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("XDG_CACHE_HOME", str(made / "cache"))
     monkeypatch.setenv("EXPERIMENT_LOCATION", str(tmp_path / "experiments"))
     monkeypatch.setenv("DATASET_LOCATION", str(made / "data"))
+    for name in [name for name in os.environ if name.startswith("WANDB_")]:  # whoever runs the tests has an account
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("NETRC", str(made / "netrc"))
+    monkeypatch.setenv("WANDB_ERROR_REPORTING", "false")
+    for name in ("CACHE", "CONFIG", "DATA"):
+        monkeypatch.setenv(f"WANDB_{name}_DIR", str(made / "wandb" / name.lower()))
     monkeypatch.setattr(cifar, "_load", lambda archive, *rest: noise(100 if "100" in archive.__name__ else 10, 32, 3))
     monkeypatch.setattr(mnist, "_load", lambda *rest: noise(10, 28, 1))
     return made
@@ -229,6 +239,18 @@ def test_every_training_trains(span: str, place: Path, tmp_path: Path) -> None:
     if "data.fold=all" in words:
         extra = ["trainer.epochs=1", *(word for word in extra if not word.startswith("trainer.debug"))]
     assert exit_code(["train", *words, *extra]) == 0
+    if "logger=wandb" in words:
+        _is_mirrored(next((tmp_path / "outputs").iterdir()), words)
+
+
+def _is_mirrored(record: Path, words: list[str]) -> None:
+    """What W&B was given, offline, is what the record has."""
+    found, run = OfflineRun(record), Record.open(record)
+    assert [row["step"] for row in found.metrics] == [row["step"] for row in run.metrics.rows()]
+    named = [word.partition("=")[2] for word in words if word.startswith("logger.project=")]
+    assert found.run.project == (named[0] if named else "digits")
+    assert found.config["optimizer"] == run.config()["optimizer"]
+    assert found.exit_code == 0
 
 
 # Studies of so many arms that composing each takes seconds; tests/studies/ composes each level of theirs.
@@ -255,6 +277,24 @@ def test_every_other_command_does_something(span: str, place: Path, tmp_path: Pa
         shutil.copytree("RUN" if "RUN" in words else "FOLDS", tmp_path / "record")
         words = [str(tmp_path / "record") if word in ("RUN", "FOLDS") else word for word in words]
     assert exit_code(words) == 0
+    if words[0] == "report" and "--help" not in words:
+        assert (tmp_path / "pictures" / "report.html").stat().st_size > 100_000
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("span", [s for s in OTHERS if s.startswith("recipelab tune ") and "--help" not in s])
+def test_every_search_searches_and_is_reported(span: str, place: Path, tmp_path: Path) -> None:
+    words = [word for word in typed(span)[1:] if not word.startswith("trials=")]
+    extra = ["data=digits", "data.limit=200", "trainer.epochs=1", "trainer.batch_size=32", "trainer.precision=32"]
+    extra += ["model.depth=8", "model.width=4", "logger=none", "trainer.threads=1", "trials=2", f"--output={tmp_path}"]
+    assert exit_code([*words, *extra]) == 0
+    summary = json.loads((tmp_path / "resnet20" / "summary.json").read_text())
+    assert summary["counts"]["finished"] == 2
+    assert summary["test"]["view"] == ("ema_0.9995" if "search.view=ema_0.9995" in words else "raw")
+    assert summary["opened"] == 1
+    assert exit_code(["report", str(tmp_path / "resnet20"), "--output", str(tmp_path / "page")]) == 0
+    assert (tmp_path / "page" / "report.html").stat().st_size > 100_000
 
 
 @pytest.mark.slow

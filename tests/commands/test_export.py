@@ -116,7 +116,7 @@ def test_auto_is_the_temperature_of_the_validation_split(run: Path, tmp_path: Pa
     assert before == pytest.approx(metrics["nll"], rel=1e-5)
     assert after < before
     said = capsys.readouterr().out
-    assert f"temperature {found.temperature:.4f}, fitted on 20 validation samples: NLL {before:.4f} -> " in said
+    assert f"fitted on 20 validation samples: temperature {found.temperature:.4f}: NLL {before:.4f} -> " in said
     with safe_open(tmp_path / "a", "pt") as file:
         assert float(file.metadata()["temperature"]) == found.temperature
 

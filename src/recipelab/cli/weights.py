@@ -26,6 +26,9 @@ def _add_evaluate(commands: Any) -> None:
     _add_choice_of_weights(sub)
     tta = "average over views of each image: flip, flip_translate, five_crop, ten_crop, multi_scale"
     sub.add_argument("--tta", metavar="NAME", help=tta)
+    sub.add_argument("--batch-size", type=int, metavar="N", help="samples of one forward (default: the recipe's)")
+    text = "divide the logits by T; auto fits it on validation; NLL and ECE before and after"
+    sub.add_argument("--temperature", metavar="T|auto", help=text)
     sub.add_argument("--output", metavar="FILE", help="write the result (JSON) there, not into the record")
     sub.set_defaults(command=_evaluate)
 
@@ -33,9 +36,19 @@ def _add_evaluate(commands: Any) -> None:
 def _evaluate(options: argparse.Namespace) -> int:
     from recipelab.commands.evaluate import evaluate
 
-    names = ("split", "view", "checkpoint", "ensemble", "tta", "output", "config", "config_dir")
-    evaluate(*options.overrides, **{name: getattr(options, name) for name in names})
+    names = ("split", "view", "checkpoint", "ensemble", "tta", "batch_size", "output", "config", "config_dir")
+    chosen = {name: getattr(options, name) for name in names}
+    evaluate(*options.overrides, temperature=_temperature(options.temperature), **chosen)
     return 0
+
+
+def _temperature(told: str | None) -> Any:
+    from recipelab.core.errors import UserError
+
+    try:
+        return told if told in (None, "auto") else float(told)
+    except ValueError:
+        raise UserError(f"--temperature {told}: a number, or auto") from None
 
 
 def _add_predict(commands: Any) -> None:
@@ -118,15 +131,13 @@ def _add_export(commands: Any) -> None:
 
 def _export(options: argparse.Namespace) -> int:
     from recipelab.commands.export import export
-    from recipelab.core.errors import UserError
 
-    told = options.temperature
-    try:
-        temperature = told if told in (None, "auto") else float(told)
-    except ValueError as error:
-        raise UserError(f"--temperature {told}: a number, or auto") from error
     names = ("format", "view", "checkpoint", "output", "dynamic_batch", "with_preprocessing", "force", "config_dir")
-    export(*options.overrides, temperature=temperature, **{name: getattr(options, name) for name in names})
+    export(
+        *options.overrides,
+        temperature=_temperature(options.temperature),
+        **{name: getattr(options, name) for name in names},
+    )
     return 0
 
 

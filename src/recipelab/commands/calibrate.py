@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from recipelab.commands.measured import outputs_of
-from recipelab.commands.trained import Trained
-from recipelab.data.pool import Pool
+from recipelab.core.errors import UserError
 from recipelab.metrics.calibration import BINS
 from recipelab.statistics.temperature import HIGHEST, LOWEST, calibration_error, fit_temperature, nll, reliability
 
@@ -28,6 +28,24 @@ class Calibrated:
     nll: tuple[float, float]
     ece: tuple[float, float]
     bins: tuple[NDArray[np.float64], NDArray[np.float64]]
+
+    def numbers(self) -> dict[str, Any]:
+        """As a file has it."""
+        return {"temperature": self.temperature, "nll": list(self.nll), "ece": list(self.ece)}
+
+
+def change(numbers: Mapping[str, Any]) -> str:
+    """What a temperature does, in words, from `Calibrated.numbers`."""
+    (nll, nll_after), (ece, ece_after) = numbers["nll"], numbers["ece"]
+    return (
+        f"temperature {numbers['temperature']:.4f}: NLL {nll:.4f} -> {nll_after:.4f}, ECE {ece:.2%} -> {ece_after:.2%}"
+    )
+
+
+def require_temperature(told: float | Literal["auto"] | None) -> None:
+    """Raises UserError for what is no temperature."""
+    if told not in (None, "auto") and not (isinstance(told, float | int) and 0 < told < float("inf")):
+        raise UserError(f"--temperature {told}: a temperature is greater than 0; auto fits it on validation")
 
 
 def fitted(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> tuple[float | None, str]:
@@ -54,11 +72,3 @@ def calibration(
         ece=(calibration_error(bins[0]), calibration_error(bins[1])),
         bins=bins,
     )
-
-
-def calibrated(member: Trained, view: str, pool: Pool) -> Calibrated:
-    """A view's temperature, fitted on samples with the model's labels, in float32 as it is exported."""
-    exact = replace(member, execution=replace(member.execution, precision="32"))
-    outputs, read = outputs_of(exact, view, pool)
-    logits, labels = outputs.numpy(), pool.targets[read].numpy()
-    return calibration(logits, labels, *fitted(logits, labels))

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from recipelab.commands.answers import answers
 from recipelab.commands.ask import Ask, key_of
 from recipelab.commands.evaluate import require_agreement
 from recipelab.commands.measured import Row, evaluation_table, measured, row
@@ -158,7 +159,7 @@ def _summary(folder: Path, runs: Sequence[Run], ask: Ask, log: Log) -> dict[str,
         members = open_all([str(run.path) for run in runs], Ask(tuple(ask.trusted()), None, ask.config_dir), None, log)
         samples = samples_for(members[0], Ask(), "test", lambda line: None)
         require_agreement(members, samples)
-        together = measured(members, samples.pool, None, "logits")[0][-1]
+        together = measured(answers(members, [samples.pool] * len(members), None, "logits"))[0][-1]
         content["ensemble"] = {"kind": "logits", "test": together["metrics"]}
     return content
 

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 from recipelab import __version__
-from recipelab.commands.ask import Ask
+from recipelab.commands.answers import Answer, answers
+from recipelab.commands.ask import Ask, key_of
+from recipelab.commands.calibrate import change, require_temperature
 from recipelab.commands.measured import evaluation_table, measured, require_same_kind
 from recipelab.commands.samples import Samples, recorded_digest, samples_for
+from recipelab.commands.tempered import fitted_temperatures, require_classes, validation_of
 from recipelab.commands.trained import Trained, describe_execution, open_all, require_folder, sort_words
 from recipelab.core import atomic
 from recipelab.core.errors import UserError, did_you_mean
+from recipelab.data.pool import Pool
 from recipelab.loop.ensemble import Kind
 from recipelab.loop.tta import VIEWS
 from recipelab.records import results
@@ -23,6 +28,7 @@ from recipelab.records.log import Log
 from recipelab.records.record import Record
 
 SCHEMA = 1
+BATCH_KEY = "trainer.eval_batch_size"
 Split = Literal["train", "val", "test", "all"]
 
 
@@ -53,6 +59,8 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     checkpoint: str | None = None,
     ensemble: Kind | None = None,
     tta: str | None = None,
+    batch_size: int | None = None,
+    temperature: float | Literal["auto"] | None = None,
     output: str | Path | None = None,
     config: str | None = None,
     config_dir: str | None = None,
@@ -67,15 +75,20 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
     ensemble: measure the models together too, by the mean of their logits or probabilities.
     tta: test-time augmentation, the mean of the probabilities over views of each image: flip, flip_translate,
         five_crop, ten_crop, multi_scale (`recipelab.loop.tta`).
+    batch_size: samples of one forward, default the recipe's trainer.eval_batch_size; halved where memory runs out.
+        It changes no result beyond rounding.
+    temperature: what logits are divided by; "auto" fits it for every row on the run's own validation split, never on
+        what is measured, unless that is the validation split. A row then tells NLL and ECE before and after.
     output: a file to write instead of one in each record. quiet: print nothing.
 
     An evaluation on the run's own test split is counted in its record. Raises UserError.
     """
     paths, overrides = sort_words(words)
-    ask = Ask(tuple(overrides), config, config_dir)
+    ask = Ask((*overrides, *_batch_word(batch_size, overrides)), config, config_dir)
     log = Log(quiet=quiet)
     if tta is not None and tta not in VIEWS:
         raise UserError(f"--tta {tta}: there is no such{did_you_mean(tta, VIEWS)}\n  choices: {', '.join(VIEWS)}")
+    require_temperature(temperature)
     if output is not None:
         require_folder(Path(output))
     members = open_all(paths, ask, checkpoint, log)
@@ -83,25 +96,58 @@ def evaluate(  # noqa: PLR0913 - each is an option of the command
         raise UserError("--ensemble: an ensemble needs at least two runs: recipelab evaluate RUN1 RUN2 --ensemble")
     samples = samples_for(members[0], ask, split, log)
     require_agreement(members, samples)
+
+    def asked(pools: Sequence[Pool]) -> Iterator[Answer]:
+        return answers(members, pools, view, ensemble, tta, log)
+
+    degrees: Iterable[float] | None = None
+    if temperature is not None:
+        require_classes(members)
+        degrees = (
+            itertools.repeat(temperature)
+            if temperature != "auto"
+            else fitted_temperatures(asked(validation_of(members, ask, samples, log, together=bool(ensemble))), log)
+        )
     opening = [m.run.record for m in members if m.run and recorded_digest(m.run, "test") == samples.sha256]
     keeping = [m.run.record for m in members if m.run] if output is None else opening
     with locked(keeping):
-        rows, read = measured(members, samples.pool, view, ensemble, tta)
-        content = {**_content(rows, samples, read, members, ensemble), "tta": tta}
+        rows, read = measured(asked([samples.pool] * len(members)), degrees)
+        how = {"ensemble": ensemble, "tta": tta, "temperature": temperature}
+        content = _content(rows, samples, read, members, how)
         name = f"{datetime.now():%Y%m%d-%H%M%S}_{samples.data}_{samples.split}"
         files = [record.keep_evaluation(name, content, opened=record in opening) for record in keeping]
     if output is not None:
         atomic.write_json(Path(output), results.finite(content))
         files = [Path(output)]
-    if unreadable := content["data"]["unreadable"]:
-        log(f"left out {unreadable:,} of {len(samples.pool):,} samples, which cannot be read")
-    title = f"{samples.split} of {samples.data}: {read:,} samples"
-    log.table(
-        evaluation_table(rows, title + (f", {ensemble} averaged" if ensemble else "") + (f", tta={tta}" if tta else ""))
-    )
-    for file in files:
+    found = Evaluation(rows, content["data"], ensemble, files)
+    _show(found, tta, log)
+    return found
+
+
+def _batch_word(batch_size: int | None, overrides: Sequence[str]) -> list[str]:
+    """The override that `batch_size` is. Raises UserError where it is none, or said twice."""
+    if batch_size is None:
+        return []
+    if batch_size < 1:
+        raise UserError(f"--batch-size {batch_size}: samples of one forward, at least 1")
+    if twice := [word for word in overrides if key_of(word) == BATCH_KEY]:
+        raise UserError(f"--batch-size {batch_size} and {twice[0]} say the same key; leave one out")
+    return [f"{BATCH_KEY}={batch_size}"]
+
+
+def _show(found: Evaluation, tta: str | None, log: Log) -> None:
+    """The table, what a temperature has changed, and where it is written."""
+    read, unreadable = found.data["samples"], found.data["unreadable"]
+    if unreadable:
+        log(f"left out {unreadable:,} of {read + unreadable:,} samples, which cannot be read")
+    title = f"{found.data['split']} of {found.data['name']}: {read:,} samples"
+    how = (f", {found.ensemble} averaged" if found.ensemble else "") + (f", tta={tta}" if tta else "")
+    log.table(evaluation_table(found.rows, title + how))
+    for line in found.rows:
+        if "calibration" in line:
+            log(f"{line['name']}, {line['view']}: {change(line['calibration'])}")
+    for file in found.files:
         log(f"written: {file}")
-    return Evaluation(rows, content["data"], ensemble, files)
 
 
 def require_agreement(members: Sequence[Trained], samples: Samples) -> None:
@@ -118,9 +164,9 @@ def require_agreement(members: Sequence[Trained], samples: Samples) -> None:
 
 
 def _content(
-    rows: list[dict[str, Any]], samples: Samples, read: int, members: Sequence[Trained], ensemble: str | None
+    rows: list[dict[str, Any]], samples: Samples, read: int, members: Sequence[Trained], how: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The evaluation as its file says it."""
+    """The evaluation as its file says it. how: what was asked for."""
     return {
         "schema": SCHEMA,
         "created": datetime.now().astimezone().isoformat(timespec="seconds"),
@@ -133,7 +179,7 @@ def _content(
             "sha256": samples.sha256,
             "own": samples.own,
         },
-        "ensemble": ensemble,
+        **how,
         "execution": [describe_execution(member.execution) for member in members],
         "rows": rows,
     }

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 
 from recipelab.commands.ask import Ask
 from recipelab.commands.assemble import evaluation_input
-from recipelab.commands.calibrate import Calibrated, calibrated
+from recipelab.commands.calibrate import Calibrated, change, require_temperature
 from recipelab.commands.export_facts import described
 from recipelab.commands.export_formats import FORMATS, Format, require_onnx
 from recipelab.commands.samples import Samples, samples_for
+from recipelab.commands.tempered import calibrated, require_classes
 from recipelab.commands.trained import Trained, open_all, require_folder, sort_words
 from recipelab.core import atomic
 from recipelab.core.errors import RunError, UserError, did_you_mean
@@ -80,8 +81,8 @@ def export(  # noqa: PLR0913 - each is an option of the command
     if view == "all":
         raise UserError("--view all: a file holds one view; name it")
     view = member.chosen_views(view)[0]
-    if temperature is not None and member.facts.task == "regression":
-        raise UserError("--temperature: a regression has no probabilities to make more or less sure")
+    if temperature is not None:
+        require_classes([member])
     path = Path(output or f"{member.name}_{member.checkpoint}_{view}{chosen_format.suffix}")
     require_folder(path)
     if path.exists() and not force:
@@ -105,7 +106,7 @@ def export(  # noqa: PLR0913 - each is an option of the command
     )  # fmt: skip
 
 
-def _format(name: str, temperature: float | str | None, of_graphs: bool) -> Format:
+def _format(name: str, temperature: float | Literal["auto"] | None, of_graphs: bool) -> Format:
     """The format, its packages there. Raises UserError for options that it has nothing to do with."""
     if name not in FORMATS:
         raise UserError(f"--format {name}: there is no such{did_you_mean(name, FORMATS)}\n  {', '.join(FORMATS)}")
@@ -114,8 +115,7 @@ def _format(name: str, temperature: float | str | None, of_graphs: bool) -> Form
             "--format safetensors holds weights, and no graph that --dynamic-batch or --with-preprocessing could be of"
             "\n  fix: --format onnx or torch-export"
         )
-    if isinstance(temperature, float | int) and not 0 < temperature < float("inf"):
-        raise UserError(f"--temperature {temperature}: a temperature is greater than 0; auto fits it")
+    require_temperature(temperature)
     if name == "onnx":
         require_onnx()
     return FORMATS[name]
@@ -136,8 +136,7 @@ def _fitted(member: Trained, view: str, samples: Samples, log: Log) -> Calibrate
     found = calibrated(member, view, samples.pool)
     if found.temperature is None:
         raise UserError(f"--temperature auto: {found.why_not}\n  give a number: --temperature 1.5")
-    log(f"temperature {found.temperature:.4f}, fitted on {found.samples:,} validation samples:"
-        f" NLL {found.nll[0]:.4f} -> {found.nll[1]:.4f}, ECE {found.ece[0]:.2%} -> {found.ece[1]:.2%}")  # fmt: skip
+    log(f"fitted on {found.samples:,} validation samples: {change(found.numbers())}")
     return found
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from recipelab import __version__
+from recipelab.commands.answers import outputs_of
 from recipelab.commands.assemble import evaluation_input
 from recipelab.commands.calibrate import calibration, fitted
 from recipelab.commands.insight_kept import SCHEMA, Classified, Estimate, Insight, Map, Pair, Regressed, Sample, encoded
-from recipelab.commands.measured import outputs_of
 from recipelab.commands.samples import Samples
 from recipelab.commands.trained import Trained
 from recipelab.core.errors import RunError, UserError

@@ -2,59 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-import torch
 from rich.table import Table
 from torch import Tensor
 
-from recipelab.commands.assemble import evaluation_input
+from recipelab.commands.answers import Answer
+from recipelab.commands.calibrate import calibration
 from recipelab.commands.screen import shown
 from recipelab.commands.task import make_metrics
 from recipelab.commands.trained import Trained
-from recipelab.core.batch import Batch
-from recipelab.core.errors import RunError, UserError
-from recipelab.data.loader import EvalLoader, place
-from recipelab.data.pool import Pool
-from recipelab.loop.device import Device, applied
-from recipelab.loop.ensemble import Kind, combine
-from recipelab.loop.evaluate import outputs
-from recipelab.loop.tta import AveragedOverViews
+from recipelab.core.errors import UserError
 
 Row = dict[str, Any]
 
 
-def measured(
-    members: Sequence[Trained], pool: Pool, view: str | None, kind: Kind | None, tta: str | None = None
-) -> tuple[list[Row], int]:
-    """Rows of name, checkpoint, step, view, metrics: every member by view, and after them, with a kind, the ensemble.
+def measured(found: Iterable[Answer], temperatures: Iterable[float] | None = None) -> tuple[list[Row], int]:
+    """A row an answer: name, checkpoint, step, view, metrics; and of how many samples they are, those that can be read.
 
-    And of how many samples they are: those that can be read.
-    pool: samples with the members' labels. view: as `Trained.chosen_views` takes it. tta: as in `outputs_of`. Raises
-    UserError when the members do not have the same views, or have values and no probabilities; RunError when not all
-    could read the same samples.
+    temperatures: what the logits of each are divided by; the row then tells NLL and ECE before and after, too.
     """
-    if kind == "probabilities" and members[0].facts.task == "regression":
-        raise UserError("--ensemble probabilities: a regression has none; --ensemble takes the mean of the values")
-    views = [member.chosen_views(view) for member in members]
-    if len({len(names) for names in views}) > 1:
-        raise UserError("--view all: the runs do not have the same views; name one of each: --view NAME")
-    rows, targets = [], pool.targets
-    for chosen in zip(*views, strict=True):
-        made = [outputs_of(member, name, pool, tta) for member, name in zip(members, chosen, strict=True)]
-        found = [values for values, _ in made]
-        if any(not torch.equal(read, made[0][1]) for _, read in made):
-            raise RunError("the models could not read the same samples: the files have changed meanwhile; try again")
-        targets = pool.targets[made[0][1]]
-        for member, name, values in zip(members, chosen, found, strict=True):
-            metrics = score(values, targets, member)
-            rows.append(row(member.name, member.checkpoint, member.steps.get(name), name, metrics))
-        if kind:
-            together = score(combine(found, kind), targets, members[0])
-            checkpoint, name = (_common([m.checkpoint for m in members]), _common(list(chosen)))
-            rows.append(row(f"ensemble of {len(members)} ({kind})", checkpoint, None, name, together))
-    return rows, len(targets)
+    rows, count = [], 0
+    for answer, degrees in zip(found, itertools.repeat(None) if temperatures is None else temperatures, strict=False):
+        values = answer.outputs if degrees is None else answer.outputs / degrees
+        line = row(
+            answer.name, answer.checkpoint, answer.step, answer.view, score(values, answer.targets, answer.member)
+        )
+        if degrees is not None:
+            line["calibration"] = calibration(answer.outputs.numpy(), answer.targets.numpy(), degrees).numbers()
+        rows.append(line)
+        count = len(answer.targets)
+    return rows, count
 
 
 def require_same_kind(members: Sequence[Trained]) -> None:
@@ -74,50 +54,12 @@ def row(name: str, checkpoint: str, step: int | None, view: str, metrics: Mappin
     return {"name": name, "checkpoint": checkpoint, "step": step, "view": view, "metrics": dict(metrics)}
 
 
-def outputs_of(member: Trained, view: str, pool: Pool, tta: str | None = None) -> tuple[Tensor, Tensor]:
-    """What a view of a model gives for every sample that can be read, executed as the model was: (M, K) float32, and
-    which samples (M,) int64 these are, on the CPU.
-
-    tta: test-time augmentation to average over, by a name in `loop.tta.VIEWS`; the outputs are then log-probabilities.
-    """
-    with applied(member.execution):
-        device = Device(member.execution)
-        model = member.model(view, device)
-        if tta is not None:
-            model = AveragedOverViews(model, tta, regression=member.facts.task == "regression")
-        loader = EvalLoader(
-            place(pool.images, device.torch_device),
-            torch.arange(len(pool), device=device.torch_device),
-            normalize=seen_by(member, device),
-            batch_size=member.recipe.trainer.eval_batch_size,
-            channels_last=member.execution.channels_last,
-        )
-        read: list[Tensor] = []
-        found = outputs(model, (_noted(batch, read) for batch in loader), device)
-        return found.cpu(), torch.cat(read).cpu()
-
-
-def _noted(batch: Batch, read: list[Tensor]) -> Tensor:
-    read.append(batch.target.first)
-    return batch.images
-
-
-def seen_by(member: Trained, device: Device) -> Callable[[Tensor], Tensor]:
-    """From stored images (B, C, *S) to what the model was evaluated on in training."""
-    augment = member.recipe.slots["augment"].build()
-    return evaluation_input(member.recipe, member.facts, augment, device.torch_device)[1]
-
-
 def score(values: Tensor, targets: Tensor, member: Trained) -> dict[str, Any]:
     """The metrics of a model's recipe for outputs (N, K), counted as many samples at a time as in training."""
     counts, size = make_metrics(member.recipe, member.facts, values.device), member.recipe.trainer.eval_batch_size
     for some, truth in zip(values.split(size), targets.split(size), strict=True):
         counts.update(some, truth)
     return counts.compute()
-
-
-def _common(names: Sequence[str]) -> str:
-    return names[0] if len(set(names)) == 1 else "mixed"
 
 
 def _chosen(metrics: Mapping[str, Any], columns: Sequence[str]) -> list[tuple[str, Any]]:

@@ -12,8 +12,9 @@ from typing import IO
 import torch
 from torch import Tensor, nn
 
+from recipelab.commands.answers import seen_by
 from recipelab.commands.ask import Ask
-from recipelab.commands.measured import require_same_kind, seen_by
+from recipelab.commands.measured import require_same_kind
 from recipelab.commands.trained import Trained, open_all, require_folder, sort_words
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell, printable

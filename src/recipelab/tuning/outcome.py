@@ -28,6 +28,7 @@ WORDS = {
     TrialState.RUNNING: "running",
     TrialState.WAITING: "waiting",
 }
+# Watanabe, Bansal, Hutter 2023, arXiv 2304.10255; Hutter, Hoos, Leyton-Brown 2014; Louppe et al. 2013
 EVALUATORS: dict[str, type[BaseImportanceEvaluator]] = {
     "ped_anova": PedAnovaImportanceEvaluator,
     "fanova": FanovaImportanceEvaluator,
