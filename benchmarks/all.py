@@ -2,9 +2,9 @@
 
     python benchmarks/all.py [--quick] [--only NAME ...] [--json FILE]
 
- loader, augment, training, overhead, slots, startup, streaming, averaging: what each measures stands at its top, and in
-docs/benchmarks.md. About twelve minutes on two cores that have nothing else to do; on a busy machine the figures mean
-little, and the load is printed with them.
+loader, augment, training, overhead, slots, startup, streaming, averaging, report_page: what each measures stands at its
+top, and in docs/benchmarks.md. About twelve minutes on two cores that have nothing else to do; on a busy machine the
+figures mean little, and the load is printed with them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ ARGUMENTS: dict[str, list[str]] = {
     "startup": ["--repeats", "3"],
     "streaming": [],
     "averaging": [],
+    "report_page": [],
 }
 Runner = Callable[[str, list[str]], Report]
 

@@ -7,7 +7,7 @@ import numpy as np
 from recipelab.figures.arms import ArmRow, arms_chart
 from recipelab.figures.barcodes import barcodes_chart
 from recipelab.figures.chart import Axis, Chart, Dimension, Figure, Line, Panel, Parallel, Points, Tile, Tiles
-from recipelab.figures.confused import confusion_charts
+from recipelab.figures.confusion import confusion_charts
 from recipelab.figures.curves import Series, curves_panel
 from recipelab.figures.dots import Dot, dots
 from recipelab.figures.techniques import Change, boxes_panel, effects_panel

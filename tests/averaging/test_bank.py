@@ -204,11 +204,14 @@ def test_running_statistics_are_averaged_or_copied(model, statistics):
 
 def test_complex_parameters_are_averaged():
     model = nn.ParameterDict({"spectrum": nn.Parameter(torch.zeros(3, dtype=torch.complex64))})
+    model["gain"] = nn.Parameter(torch.zeros(2))
     bank = ema_bank(model, 0.5)
     with torch.no_grad():
         model["spectrum"].fill_(4 + 2j)
     bank.update()
-    assert torch.equal(view(bank, model, "ema_0.5")["spectrum"], torch.full((3,), 2 + 1j))
+    expected = torch.full((3,), 2 + 1j)
+    assert torch.equal(view(bank, model, "ema_0.5")["spectrum"], expected)
+    assert torch.equal(bank.stored("ema_0.5", bank.state())["spectrum"], expected)
 
 
 def test_a_tensor_that_is_replaced_is_followed(model):

@@ -217,3 +217,35 @@ def test_a_studys_cost_is_that_of_its_command_less_that_of_its_training() -> Non
     assert share == pytest.approx(cost / alone)
     assert figures["a run of one step, warm start"].median < figures["cold start"].median
     assert all(math.isfinite(value) for figure in report.figures for value in figure.values)
+
+
+def test_the_report_page_is_written_and_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = load("report_page")
+    monkeypatch.setattr(page, "opened", lambda address, visits: [0.5] * visits if address.startswith("file:") else [])
+    report = page.main(["--quick"])
+    assert report.figures[0].values == [0.5, 0.5]
+    assert (report.figures[0].goal, report.figures[0].at_most) == (2.0, True)
+    assert all(figure.median > 0 for figure in report.figures)
+    assert load("all").headlines(report) == report.figures[:1]
+
+
+def test_without_a_browser_the_report_page_is_not_opened_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = load("report_page")
+    monkeypatch.setattr(page, "CHROMIUM", tmp_path / "none")
+    assert page.opened("file:///none.html", 2) == []
+    monkeypatch.setattr(page, "report", lambda place, output: Path(place, "study.yaml"))
+    report = page.main(["--quick"])
+    assert [figure.name for figure in report.figures] == ["  written, with tables and pictures", "  its page"]
+    assert "not opened" in report.notes[0]
+
+
+@pytest.mark.browser
+def test_a_page_is_opened_as_often_as_is_asked(tmp_path: Path) -> None:
+    pytest.importorskip("playwright.sync_api")
+    page = load("report_page")
+    if not page.CHROMIUM.exists():
+        pytest.skip("there is no Chromium")
+    (tmp_path / "page.html").write_text("<title>a page</title>")
+    assert all(0 < seconds < 60 for seconds in page.opened((tmp_path / "page.html").as_uri(), 2))

@@ -20,7 +20,10 @@ from processes import at, send
 from recipelab import average, evaluate, load_run, sweep_decays, train
 from recipelab.cli import main
 from recipelab.core.errors import UserError
+from recipelab.figures.chart import Line
 from recipelab.records.record import Record
+from recipelab.reports.drawn_results import of_results
+from recipelab.reports.material import OneRun
 from tiny_recipe import TINY, USER_TREE
 
 FOLDER = {"config_dir": str(USER_TREE), "quiet": True}
@@ -140,6 +143,11 @@ def test_a_sweep_is_a_curve_with_the_tracked_points_beside_it(copy, capsys):
     assert all(float(row["residual"]) <= 0.1 for row in curve if row["admissible"] == "True")
     assert float(rows[0]["nll"]) == pytest.approx(Record.open(path).result()["val"]["last"]["raw"]["nll"], rel=1e-5)
     assert imread(path / "figures" / "decay_sweep_val.png").ndim == 3
+    run = OneRun(path, "run")
+    (chart,) = (one for one in of_results(run) if one.name == "decay_sweep_val")
+    line = next(mark for mark in chart.panels[0].marks if isinstance(mark, Line))
+    assert list(line.y) == pytest.approx([float(row["accuracy"] or "nan") for row in curve], nan_ok=True)
+    assert run.problems == []
     assert Record.open(path).averages.views() == []
 
 

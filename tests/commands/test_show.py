@@ -101,7 +101,8 @@ def test_generators_are_left_as_they_were(capsys: Capture):
 def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple]:
     """What is handed to the figures, by figure."""
     found: dict[str, tuple] = {}
-    monkeypatch.setattr(module, "plot_schedule", lambda *given: found.update(schedule=given))
+    monkeypatch.setattr(module, "schedule_chart", lambda *given: given)
+    monkeypatch.setattr(module, "write", lambda given, path: found.update(schedule=(*given, path)))
     monkeypatch.setattr(module, "contact_sheet", lambda *given: found.update(augment=given))
     return found
 
@@ -109,7 +110,7 @@ def drawn(monkeypatch: pytest.MonkeyPatch) -> dict[str, tuple]:
 def test_the_schedule_of_data_that_are_here(capsys: Capture, monkeypatch: pytest.MonkeyPatch):
     found = drawn(monkeypatch)
     out = shown(capsys, "scheduler=linear", "scheduler.warmup=2ep", "trainer.epochs=10", "trainer.batch_size=100")
-    rates, steps_per_epoch, path, title, momenta = found["schedule"]
+    rates, steps_per_epoch, title, momenta, path = found["schedule"]
     assert momenta is None
     assert steps_per_epoch == 13  # 1,797 digits, less 20 %, less 10 %
     assert rates["linear"].shape == (130,)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -16,8 +17,11 @@ from recipelab.commands.look import look
 from recipelab.commands.runs import runs
 from recipelab.commands.train import train
 from recipelab.core.errors import UserError
+from recipelab.figures.confusion import Confusions
 from recipelab.loop.load_run import load_run
 from recipelab.records.listing import list_records
+from recipelab.reports import drawn_results
+from recipelab.reports.material import OneRun
 from tiny_recipe import TINY, USER_TREE
 
 KAPPA = "{_target_:torchmetrics.classification.MulticlassCohenKappa}"
@@ -119,18 +123,30 @@ def test_tables_and_curves_name_what_they_show(run, capsys: pytest.CaptureFixtur
     assert set(tags["images"]) == {"Result/parity_train", "Result/parity_val", "Result/parity_test"}
 
 
-def test_plots_are_in_the_record(run):
+def test_plots_are_in_the_record_with_their_numbers(run):
     assert sorted(path.name for path in (run.path / "figures").iterdir()) == [
-        f"parity_{split}.png" for split in ("test", "train", "val")
+        f"parity_{split}.{kind}" for split in ("test", "train", "val") for kind in ("json", "png")
     ]
+    kept = json.loads((run.path / "figures" / "parity_test.json").read_text())
+    head = run.result["headline"]
+    (target,) = kept["targets"]
+    assert target["mae"] == pytest.approx(run.result["test"][head["checkpoint"]][head["view"]]["mae"], rel=1e-4)
+    parity, residuals = drawn_results.of_results(OneRun(run.path, "run"))[:2]
+    assert (parity.name, residuals.name) == ("parity_test", "residuals_test")
 
 
 def test_a_classification_is_plotted_as_asked(tmp_path: Path):
     words = [*TINY, f"output={tmp_path}", "trainer.epochs=1", "lockbox=closed"]
     for asked, splits in (("val", ["val"]), ("all", ["train", "val"]), ("none", [])):
         run = train(*words, f"result_plot={asked}", config_dir=str(USER_TREE), quiet=True)
-        wanted = [f"confusion_{split}{kind}.png" for split in splits for kind in ("", "_normalized")]
+        wanted = [f"confusion_{split}{kind}" for split in splits for kind in (".json", ".png", "_normalized.png")]
         assert sorted(path.name for path in run.path.glob("figures/*")) == sorted(wanted)
+        for split in splits:
+            kept = json.loads((run.path / "figures" / f"confusion_{split}.json").read_text())
+            matrix = Confusions(**{key: value for key, value in kept.items() if key != "schema"}).matrix()
+            head = run.result["headline"]
+            right = matrix.trace() / matrix.sum()
+            assert right == pytest.approx(run.result[split][head["checkpoint"]][head["view"]]["accuracy"])
 
 
 def test_several_targets_of_float_images_resume_bit_for_bit(angles: Path, tmp_path: Path):

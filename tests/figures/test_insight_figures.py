@@ -5,12 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from recipelab.figures.chart import Heat, Points
+from recipelab.figures.chart import Points
 from recipelab.figures.class_accuracy import SHOWN, class_accuracy
-from recipelab.figures.confused import confusion_charts
 from recipelab.figures.heatmap import overlay
+from recipelab.figures.parity import PANELS, parity_chart, residual_histogram
 from recipelab.figures.reliability import Curve, reliability_diagram
-from recipelab.figures.residuals import PANELS, parity_chart, residual_histogram
 
 
 def test_a_reliability_diagram_leaves_empty_bins_out() -> None:
@@ -22,22 +21,6 @@ def test_a_reliability_diagram_leaves_empty_bins_out() -> None:
     assert np.asarray(points.y) == pytest.approx([0.25, 0.9])
     assert points.texts == ["n = 4", "n = 10"]
     assert len(chart.panels[1].marks) == 2
-
-
-def test_confusions_are_samples_and_shares_of_each_row() -> None:
-    counts = np.array([[3, 1, 0], [0, 0, 0], [2, 0, 8]])
-    charts = confusion_charts(counts, ["a", "b", "c"], "title", "n = 14")
-    raw, shares = (chart.panels[0].marks[0] for chart in charts)
-    assert isinstance(raw, Heat)
-    assert isinstance(shares, Heat)
-    assert np.nansum(raw.values) == 14
-    assert shares.values[0] == pytest.approx([75, 25, 0])
-    assert np.isnan(shares.values[1]).all(), "a class without samples has no shares"
-    assert raw.texts is not None
-    assert raw.texts[0] == ["3", "1", ""]
-    assert charts[0].panels[0].y.categories == ["a", "b", "c"]
-    many = confusion_charts(np.eye(200, dtype=np.int64), [str(i) for i in range(200)], "title", "")
-    assert many[0].panels[0].y.categories is None
 
 
 def test_classes_come_with_the_lowest_first_and_those_left_out_are_counted() -> None:
@@ -65,7 +48,7 @@ def test_a_map_is_laid_over_an_enlarged_image() -> None:
 
 def test_a_regression_has_a_panel_a_target_and_says_what_is_left_out() -> None:
     truth = np.arange(40.0).reshape(20, 2)
-    chart = parity_chart(truth, truth + 1, [f"t{i}" for i in range(20)], "title", "n = 2")
+    chart = parity_chart(list(truth), list(truth + 1), [f"t{i}" for i in range(20)], "title", "n = 2")
     assert len(chart.panels) == PANELS
     assert chart.caption == f"n = 2; the first {PANELS} of 20 targets"
     histogram = residual_histogram([np.arange(4.0)], [np.array([1, 2, 3])], ["t"], "title", "n = 6")

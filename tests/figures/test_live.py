@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import pytest
 
 import charts
-from recipelab.figures.chart import Tiles
+from recipelab.figures.chart import Axis, Chart, Heat, Panel, Tiles
 from recipelab.figures.live import live
 
 LIVE = [figure for figure in charts.everything() if not isinstance(figure, Tiles)]
@@ -64,3 +64,13 @@ def test_fewer_columns_for_a_narrow_page_make_it_higher():
     assert narrow["layout"]["height"] > wide["layout"]["height"]
     assert narrow["layout"]["xaxis2"]["domain"] == [0, 1]
     assert narrow["data"] == wide["data"]
+
+
+def test_a_cells_long_name_is_short_beside_it_and_whole_where_it_is_pointed_at():
+    names = ["a class whose name is long, the first", "a class whose name is long, the second", "b"]
+    axis = Axis("class", categories=names)
+    made = live(Chart("c", "t", [Panel(axis, axis, [Heat(np.eye(3), label="n")])]))
+    assert made["layout"]["xaxis"]["ticktext"] == ["a class wh…the first", "a class wh…he second", "b"]
+    assert made["layout"]["xaxis"]["tickvals"] == made["data"][0]["x"] == names
+    assert made["data"][0]["hovertemplate"] == "class %{y}<br>class %{x}<br>n: %{z}<extra></extra>"
+    assert made["layout"]["yaxis"]["range"] == [2.5, -0.5]  # the first row on top

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from made_records import make_run, make_study
-from recipelab.figures.chart import Axis, Chart, Figure, Line, Panel, Points
+from recipelab.figures.chart import Axis, Chart, Dimension, Figure, Line, Panel, Parallel, Points
 from recipelab.reports.gathering import gather
 from recipelab.reports.material import OneRun, StudyMaterial
 from recipelab.reports.page import html
@@ -41,13 +41,17 @@ def of_study(study: StudyMaterial) -> list[Figure]:
         texts=[f"{one.arm} seed {one.seed}" for one in readings],
         runs=[one.run.name for one in readings],
     )
-    return [Chart("dots", BAD, [Panel(Axis("number"), Axis(BAD), [dots])], "all runs")]
+    chart = Chart("dots", BAD, [Panel(Axis("number"), Axis(BAD), [dots])], "all runs")
+    values = Dimension(Axis(BAD), [one.value for one in readings])
+    return [chart, Parallel("parallel", BAD, [Dimension(Axis("seed"), [one.seed for one in readings])], values)]
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
+    """Without WebGL, as Chromium often is where nobody looks at it."""
     with sync_api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        words = ["--no-sandbox", "--disable-3d-apis"]
+        chromium = playwright.chromium.launch(executable_path=str(CHROMIUM), args=words)
         yield chromium
         chromium.close()
 
@@ -197,15 +201,14 @@ def test_what_is_printed_at_once_has_all_figures_of_what_is_open_on_white(visit:
     page = visit("#run-2", color_scheme="dark")
     page.evaluate(PRINTED)
     page.pdf()  # as Ctrl-P does: nothing has been scrolled to
-    before = page.evaluate("printed.beforeprint")
-    assert [visible for visible, *_ in before[:4]] == [True, False, True, False]
-    for visible, *look in before:
-        assert look == ([1000, "rgb(26, 26, 26)"] if visible else [None, None])
-    page.locator("details[open].run .plot .xtitle").first.wait_for()  # what is in sight is drawn again
-    assert page.evaluate("plots[2].querySelector('.main-svg').clientWidth") < 1200
-    assert "rgb(232, 234, 237)" in page.locator("details[open].run .plot .xtitle").first.evaluate(
-        "node => getComputedStyle(node).fill"
-    )
+    dots, parallel, first, second, third, *_ = page.evaluate("printed.beforeprint")
+    assert dots == second == [True, 1000, "rgb(26, 26, 26)"]
+    assert first == third == [False, None, None]
+    assert parallel[:2] == [True, 1000]
+    seen = page.locator("details[open].run .plot .xtitle").first
+    seen.wait_for()  # what is in sight is drawn again
+    assert page.evaluate("plots[3].querySelector('.main-svg').clientWidth") < 1200
+    assert "rgb(232, 234, 237)" in seen.evaluate("node => getComputedStyle(node).fill")
 
 
 def test_paper_is_white_has_no_controls_and_a_line_of_a_closed_run(visit: Callable[..., Any]):

@@ -30,7 +30,7 @@ WORDS = """plot => {
 EDGE = 2.0  # pixels
 
 
-@pytest.fixture(scope="module", params=[1280, 375])
+@pytest.fixture(scope="module", params=[1000, 375])
 def plots(request: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     """The page's plots, drawn: name of the chart -> its words."""
     root = tmp_path_factory.mktemp("page")

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from made_records import make_run, make_study
+from made_records import make_run, make_search, make_study
 from recipelab.figures.chart import Axis, Chart, Figure, Line, Panel, Tile, Tiles
 from recipelab.reports.gathering import gather
 from recipelab.reports.markdown import escaped, markdown
@@ -84,7 +84,13 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Report:
     odd = [HOSTILE[2].replace("/", ""), "<b>=1+1", "[x](javascript:alert(1))"]
     for name in odd:
         make_run(folder / "runs" / name, status="failed", reason=f"{name}\nmore")
-    return report_of(gather([folder]), Drawers(nothing, nothing, nothing, drawings, nothing))
+    trials = [
+        {"accuracy": value, "params": {HOSTILE[0]: HOSTILE[1], HOSTILE[2]: value}, "reason": HOSTILE[1]}
+        for value in (0.5, 0.6)
+    ]
+    failed = {"state": HOSTILE[0], "params": {}, "reason": HOSTILE[2]}
+    searched = make_search(root / "search", [*trials, failed], importances={HOSTILE[0]: 1.0})
+    return report_of(gather([folder, searched]), Drawers(nothing, nothing, nothing, drawings, nothing))
 
 
 def test_hostile_names_are_text_and_nothing_else(hostile: Report, tmp_path_factory: pytest.TempPathFactory):
@@ -97,7 +103,7 @@ def test_hostile_names_are_text_and_nothing_else(hostile: Report, tmp_path_facto
             )
         )
     )
-    ours = {tag for tag, _ in sound.elements} | {"ul", "li", "nav"}
+    ours = {tag for tag, _ in sound.elements} | {"ul", "li", "nav", "wbr"}
     assert {tag for tag, _ in read.elements} <= ours | {"input", "label"}
     assert not [a for _, attrs in read.elements for a in attrs if a.startswith("on")]
     for attribute in ("href", "src"):

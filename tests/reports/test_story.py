@@ -181,12 +181,15 @@ def test_unfinished_and_unreadable_runs_are_said(tmp_path: Path):
 
 def test_a_run_has_its_recipe_command_environment_and_identity(tmp_path: Path):
     folder = make_run(tmp_path / "a run")
+    result = json.loads((folder / "result.json").read_text())
+    (folder / "result.json").write_text(json.dumps({**result, "epochs": 4.0}))
     (card,) = story(folder).cards
     assert card.command == f"recipelab train --config '{folder}'"
     assert [text.title for text in card.texts] == ["Recipe (config.yaml)", "Environment (environment.json)"]
     facts = dict(card.facts)
     assert (facts["recipe hash"], facts["fingerprint"]) == ("a" * 64, "f" * 64)
     assert facts["test split"] == "lockbox end, opened 1 times"
+    assert facts["epochs"] == "4 of 4"
     (metrics,) = card.tables
     assert [[c.text for c in row[:3]] for row in metrics.rows] == [
         ["last", "raw", "90.00"],
@@ -210,3 +213,10 @@ def test_a_record_of_odd_types_is_still_a_report(tmp_path: Path):
     (tmp_path / "odd/result.json").write_text(json.dumps({**result, "seed": {}, "created": 3, "recipe_hash": []}))
     make_run(tmp_path / "good")
     assert len(story(tmp_path).cards) == 2
+
+
+def test_what_a_record_lacks_is_said_without_its_place(tmp_path: Path):
+    for name in ("config.yaml", "environment.json"):
+        (make_run(tmp_path / name) / name).unlink()
+    said = [warning for card in story(tmp_path).cards for warning in card.warnings]
+    assert said == [f"It is no complete record: {name} is missing" for name in ("config.yaml", "environment.json")]

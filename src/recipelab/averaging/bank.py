@@ -102,8 +102,7 @@ class Bank:
         found = self.tensors(name)
         assert found.keys() <= target.keys(), f"the twin has no {sorted(found.keys() - target.keys())[:3]}"
         for key, piece in found.items():
-            own = target[key]
-            (torch.view_as_real(own) if own.is_complex() else own).copy_(piece)
+            target[key].copy_(piece)
 
     def norms(self) -> dict[str, Tensor]:
         """L2 norms of each average's parameters and of its distance to the model's, 0-dim on the device."""

@@ -36,7 +36,7 @@ class Packing:
         self.aliases = {key: first.setdefault(id(home[name]), key) for key, (home, name) in owned.items()}
         self.homes = {key: owned[key] for key in first.values()}
         self.keys = list(self.homes)
-        self.complex = any(home[name].is_complex() for home, name in owned.values())
+        self.complex = {key for key, (home, name) in self.homes.items() if home[name].is_complex()}
         self.shapes = [source.shape for source in self.sources()]
         self.strides = [torch.empty_like(source, device="meta").stride() for source in self.sources()]  # always dense
         sizes = [shape.numel() for shape in self.shapes]
@@ -88,8 +88,11 @@ class Packing:
         return list(flat.split([shape.numel() for shape in self.shapes]))
 
     def named(self, pieces: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Pieces by name, under every name that they have."""
-        found = dict(zip(self.keys, pieces, strict=True))
+        """Pieces by name, under every name that they have; pairs of a complex tensor as complex numbers again."""
+        found = {
+            key: torch.view_as_complex(piece) if key in self.complex else piece
+            for key, piece in zip(self.keys, pieces, strict=True)
+        }
         return {key: found[first] for key, first in self.aliases.items()}
 
 

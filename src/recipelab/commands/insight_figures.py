@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 from recipelab.commands.insight_kept import Classified, Estimate, Insight, Regressed, Sample, decoded
 from recipelab.figures.chart import Figure, Tile, Tiles
 from recipelab.figures.class_accuracy import class_accuracy
-from recipelab.figures.confused import confusion_charts
+from recipelab.figures.confusion import confusion_charts
 from recipelab.figures.heatmap import overlay
+from recipelab.figures.parity import parity_chart, residual_histogram
 from recipelab.figures.reliability import Curve, reliability_diagram
-from recipelab.figures.residuals import parity_chart, residual_histogram
 from recipelab.statistics.proportion import wilson
 
 LONGEST = 18  # letters of a name below a tile
@@ -85,7 +85,7 @@ def _of_values(found: Regressed, insight: Insight, what: str, count: str) -> lis
     some = count if truth.shape[1] == insight.samples else f"{truth.shape[1]:,} of {insight.samples:,} samples"
     edges, heights = [np.array(one) for one in found.edges], [np.array(one) for one in found.heights]
     drawn: list[Figure] = [
-        parity_chart(truth, outputs, panels, f"predictions against the truth: {what}", some),
+        parity_chart(list(truth), list(outputs), panels, f"predictions against the truth: {what}", some),
         residual_histogram(edges, heights, panels, f"residuals: {what}", count),
     ]
     tiles = [_tile(one, f"{_values(one.truth)} → {_values(one.output)}\nerror {one.error:.3g}") for one in found.errors]

@@ -20,6 +20,7 @@ from recipelab.commands.samples import Samples
 from recipelab.commands.trained import Trained
 from recipelab.core.errors import RunError, UserError
 from recipelab.data.pool import Pool
+from recipelab.figures.parity import residual_bins
 from recipelab.loop.grad_cam import grad_cam, last_spatial_layer
 from recipelab.loop.load_run import chosen, rebuilt
 from recipelab.models.deployed import Normalized
@@ -27,7 +28,6 @@ from recipelab.models.deployed import Normalized
 PAIRS = 8  # most confused pairs of classes
 MAPPED = 8  # samples that are drawn with Grad-CAM
 POINTS = 5000  # of a parity plot
-BINS = 40  # of a histogram of residuals
 
 
 def measure(member: Trained, view: str, samples: Samples, validation: Pool | None, top: int) -> Insight:
@@ -146,7 +146,7 @@ def _regressed(outputs: Tensor, targets: Tensor, read: Tensor, pictures: _Pictur
     errors = residuals.abs().mean(1)
     worst = errors.argsort(descending=True, stable=True)[:top].tolist()
     some = torch.linspace(0, len(read) - 1, min(POINTS, len(read))).long()
-    histograms = [np.histogram(column, BINS) for column in residuals.numpy().T]
+    histograms = [residual_bins(column) for column in residuals.numpy().T]
     rows = [
         Estimate(
             index=int(read[row]),

@@ -14,7 +14,7 @@ from multiprocessing.context import ForkServerProcess
 from typing import Any, cast
 
 from recipelab.core.errors import Interrupted, RunError, UserError
-from recipelab.core.processes import no_main_module
+from recipelab.core.processes import start
 from recipelab.loop.cluster import Place
 from recipelab.loop.signals import StopRequest
 
@@ -51,8 +51,7 @@ class Launcher:
             link, theirs = context.Pipe(duplex=False)
             place = Place(rank, self.world, rank, self.world, "recipelab", port=port)
             process = context.Process(target=_begin, args=(enter, place, theirs, dict(os.environ)))
-            with no_main_module():
-                process.start()
+            start(process)
             theirs.close()
             self._processes.append(process)
             self._links.append(link)
@@ -66,7 +65,7 @@ class Launcher:
             for link in connection.wait(list(waiting), timeout=0.2):
                 index = waiting.pop(cast(Any, link))
                 if not self._is_ready(index):
-                    self._raise(index, again)
+                    self._raise(index, stop, again)
         self._watcher.start()
 
     def fault(self) -> Exception | None:
@@ -103,8 +102,10 @@ class Launcher:
         except EOFError:
             return False
 
-    def _raise(self, index: int, again: str) -> None:
+    def _raise(self, index: int, stop: StopRequest, again: str) -> None:
         self._processes[index].join(10.0)
+        if stop.signal_number is not None:  # a signal to the whole group has reached the rank first
+            raise Interrupted(stop.signal_number, again)
         code = self._processes[index].exitcode
         if code in (-signal.SIGTERM, -signal.SIGINT):
             raise Interrupted(-code, again)

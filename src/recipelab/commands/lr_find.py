@@ -13,7 +13,8 @@ from recipelab.commands.assemble import Parts, assemble
 from recipelab.commands.job import prepare
 from recipelab.core.batch import Batch
 from recipelab.core.errors import Interrupted, UserError
-from recipelab.figures.lr_range import plot_lr_range
+from recipelab.figures.lr_range import lr_range_chart
+from recipelab.figures.pictures import write
 from recipelab.loop.device import applied
 from recipelab.loop.signals import StopRequest
 from recipelab.optim.lr_range import RangeTest, diverged, exponential, suggest
@@ -41,7 +42,8 @@ def lr_find(ask: Ask, *, start: float = 1e-6, end: float = 10.0, steps: int = 10
     try:
         folder.mkdir(parents=True, exist_ok=True)
         title = f"{job.recipe.slots['model'].name}, {job.recipe.slots['optimizer'].name}: learning-rate range test"
-        plot_lr_range(found.rates, found.losses, found.smoothed, found.suggestion, folder / "lr_find.png", title)
+        chart = lr_range_chart(found.rates, found.losses, found.smoothed, found.suggestion, title)
+        write(chart, folder / "lr_find.png")
     except OSError as error:
         raise UserError(f"--to {to}: {error.strerror or error}; give another folder, --to DIR") from error
     print(f"{len(losses)} steps from {start:g} to {rates[len(losses) - 1]:.3g}; seed {job.seed}")

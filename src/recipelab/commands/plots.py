@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 
 from recipelab.commands.assemble import Parts
 from recipelab.commands.job import Job
+from recipelab.core import atomic
+from recipelab.figures.confusion import Confusions
+from recipelab.figures.parity import Predictions
 from recipelab.loop.best import kept_views
 from recipelab.metrics.meters import Metrics
 from recipelab.metrics.outcome import Confusion, Pairs
@@ -37,17 +42,22 @@ def plot_results(job: Job, parts: Parts, record: Record, checkpoint: str, opened
 
 
 def _draw(found: Pairs | Confusion, job: Job, record: Record, split: str, what: str) -> list[Path]:
-    from recipelab.figures.confusion import confusion_matrix  # here: matplotlib takes a second, a training none of it
-    from recipelab.figures.parity import parity_plot
+    """The pictures, and the numbers that a report draws them from again."""
+    from recipelab.figures.pictures import write  # here: matplotlib takes a second, a training none of it
 
-    model = job.recipe.slots["model"].name
+    title = f"{job.recipe.slots['model'].name}: {what}"
+    kept: Predictions | Confusions
     if isinstance(found, Pairs):
-        with record.figure(f"parity_{split}") as path:
-            parity_plot(*found.arrays(), job.facts.class_names, path, f"{model}: {what}")
-        return [path]
-    counts, names = found.matrix(), job.facts.class_names
-    with record.figure(f"confusion_{split}") as raw:
-        confusion_matrix(counts, names, raw, f"{model}: {what}")
-    with record.figure(f"confusion_{split}_normalized") as shares:
-        confusion_matrix(counts, names, shares, f"{model}: {what}, shares of each class", normalized=True)
-    return [raw, shares]
+        kept = Predictions.of(*found.arrays(), job.facts.class_names, title)
+        name, charts = f"parity_{split}", kept.charts(f"parity_{split}")[:1]
+    else:
+        kept = Confusions.of(found.matrix(), job.facts.class_names, title)
+        name, charts = f"confusion_{split}", kept.charts(f"confusion_{split}")
+    with record.figure(name, "json") as path:
+        atomic.write_text(path, json.dumps({"schema": 1, **asdict(kept)}, separators=(",", ":"), allow_nan=False))
+    drawn = []
+    for chart in charts:
+        with record.figure(chart.name) as path:
+            write(chart, path)
+        drawn.append(path)
+    return drawn

@@ -24,7 +24,8 @@ from recipelab.core.errors import UserError, did_you_mean
 from recipelab.core.generators import epoch_draws, generator
 from recipelab.data.pool import Pool
 from recipelab.figures.contact_sheet import contact_sheet
-from recipelab.figures.schedule import plot_schedule
+from recipelab.figures.pictures import write
+from recipelab.figures.schedule import schedule_chart
 from recipelab.loop.growth import grown
 from recipelab.loop.plan import make_plan
 from recipelab.models.summary import summary
@@ -127,7 +128,7 @@ def _show_schedule(found: Look, train: Pool | None, path: Path) -> None:
     peak = int(rates.argmax())
     print(f"learning rate: first {rates[0]:.4g}, peak {rates[peak]:.4g} at step {peak:,}, last {rates[-1]:.4g}")
     title = f"{name}, {epochs}" + (f", warm-up {warmup}" if (warmup := _warmup(found)) else "")
-    plot_schedule({name: rates}, plan.steps_per_epoch, path, title, momenta)
+    write(schedule_chart({name: rates}, plan.steps_per_epoch, title, momenta), path)
     print(f"wrote {path}")
 
 

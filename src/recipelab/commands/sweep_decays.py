@@ -22,10 +22,13 @@ from recipelab.commands.wanted import AT_ONCE, solved
 from recipelab.config.averages import named_averages
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
-from recipelab.figures.decay_curve import DecayCurve, plot_decay_curve
+from recipelab.figures.chart import Axis
+from recipelab.figures.decay_curve import DecayCurve, decay_chart
+from recipelab.figures.pictures import write
 from recipelab.loop.device import applied
 from recipelab.metrics.catalogue import PRIMARY
 from recipelab.records.log import Log
+from recipelab.reports.numbers import is_share
 
 POINTS = 24
 SHORTEST, LONGEST = 0.25, 0.5
@@ -148,12 +151,14 @@ def _written(lab: Lab, rows: list[Row]) -> list[Path]:
         tracked={name: point for name, point in tracked.items() if point[0] > 0},
     )
     title = f"{lab.trained.name}: averages at its end, {lab.split} ({count(lab)} samples)"
+    share = is_share(metric)
+    axis = Axis(f"{lab.split} {metric}{' (%)' if share else ''}", percent=share)
     bound = f"residual above {RESIDUAL} or amplification above {AMPLIFICATION:g}"
     with record.averages.file(f"sweep_{lab.split}.csv") as path:
         table = path
         atomic.write_lines(path, lambda file: _table(csv.writer(file, lineterminator="\n"), columns, rows))
     with record.figure(f"decay_sweep_{lab.split}") as picture:
-        plot_decay_curve(drawn, picture, title, metric, bound)
+        write(decay_chart(drawn, title, axis, bound, picture.stem), picture)
     return [picture, table]
 
 

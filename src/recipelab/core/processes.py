@@ -1,4 +1,4 @@
-"""What every process that is started by us has in common."""
+"""How processes are started, whatever they do."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import contextlib
 import sys
 import types
 from collections.abc import Iterator
+from multiprocessing.process import BaseProcess
 from typing import Any
 from unittest.mock import patch
 
@@ -16,3 +17,12 @@ def no_main_module() -> Iterator[None]:
     blank: Any = types.ModuleType("__main__")
     with patch.dict(sys.modules, {"__main__": blank}):
         yield
+
+
+def start(process: BaseProcess) -> None:
+    """Start it, without the caller's script, and by a new server of forks where the present one is being killed."""
+    with no_main_module():
+        try:
+            process.start()
+        except (EOFError, ConnectionError):  # at this moment, by a signal to all of us perhaps
+            process.start()

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from recipelab.core import atomic
+from recipelab.figures.chart import Axis, Chart, Line, Mark, Panel, Points, Rule, Span
 
-_CURVE, _TRACKED = "#0072B2", "#D55E00"  # Okabe & Ito 2008
-_RAW, _REFUSED, _HATCH = "#666666", "#f0f0f0", "#dcdcdc"
 Values = NDArray[np.floating]
 
 
@@ -28,45 +24,34 @@ class DecayCurve:
     half_lives: Values
     values: Values
     raw: float
-    steps_per_epoch: int
+    steps_per_epoch: float
     tracked: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
 
-def plot_decay_curve(curve: DecayCurve, path: Path, title: str, metric: str, bound: str) -> None:
-    """Write a PNG; where values are NaN the ground is grey, with `bound` as the reason.
+def decay_chart(curve: DecayCurve, title: str, metric: Axis, bound: str, name: str) -> Chart:
+    """Where values are NaN the ground is shaded, with `bound` as the reason; above, the decay of a step.
 
-    path: replaced atomically. title: one line above. metric: name of the vertical axis.
+    title: one line above. metric: the upright axis. name: of its files.
     """
-    figure = Figure(figsize=(8, 4.8), dpi=120, layout="constrained")
-    axes = figure.add_subplot()
-    for index, (low, high) in enumerate(_refused(curve)):
-        label = f"refused: {bound}" if index == 0 else None
-        axes.axvspan(low, high, facecolor=_REFUSED, edgecolor=_HATCH, hatch="///", linewidth=0, label=label, zorder=0)
-    axes.axhline(curve.raw, color=_RAW, linewidth=1.2, linestyle="--", label="raw weights at the end")
-    axes.plot(curve.half_lives, curve.values, color=_CURVE, linewidth=2, marker=".", label="synthesised after the run")
+    marks: list[Mark] = [
+        Span(low, high, f"refused: {bound}" if index == 0 else "") for index, (low, high) in enumerate(_refused(curve))
+    ]
+    marks.append(Rule(curve.raw, "y", "raw weights at the end"))
+    if np.isfinite(curve.values).any():
+        marks.append(Line(curve.half_lives, curve.values, "synthesised after the run", 0))
     if curve.tracked:
-        points = np.array(list(curve.tracked.values()))
-        axes.scatter(points[:, 0], points[:, 1], s=48, color=_TRACKED, zorder=4, label="tracked during the run")
-        for name, (half_life, value) in curve.tracked.items():
-            axes.annotate(
-                name.removeprefix("ema_"),
-                (half_life, value),
-                (0, 7),
-                textcoords="offset points",
-                ha="center",
-                fontsize=8,
-            )
-    axes.set_xscale("log")
-    axes.set(xlabel="half-life in epochs", ylabel=metric)
-    _ticks(axes)
-    _decays_above(axes, curve.steps_per_epoch)
-    axes.set_title(title, loc="left", fontweight="bold", fontsize=10, pad=12)
-    axes.grid(color="#e4e4e4", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["right"]].set_visible(False)
-    axes.margins(y=0.15)
-    axes.legend(frameon=False, loc="best", fontsize=9)
-    atomic.write(path, lambda file: figure.savefig(file, format="png"))
+        x, y = np.array(list(curve.tracked.values())).T
+        names = [one.removeprefix("ema_") for one in curve.tracked]
+        marks.append(Points(x, y, "tracked during the run", 1, labels=names, texts=_texts(curve, metric)))
+    ends = [*curve.half_lives.tolist(), *(half_life for half_life, _ in curve.tracked.values())]
+    x_axis = Axis("half-life in epochs", log=True, limits=(min(ends) / 1.1, max(ends) * 1.1))
+    above = "decay of a step", _decays(curve.steps_per_epoch, *x_axis.limits or (0, 0))
+    return Chart(name, title, [Panel(x_axis, metric, marks, above=above)])
+
+
+def _texts(curve: DecayCurve, metric: Axis) -> list[str]:
+    scale = 100 if metric.percent else 1
+    return [f"{name}\n{epochs:.3g} epochs: {scale * value:.4g}" for name, (epochs, value) in curve.tracked.items()]
 
 
 def _refused(curve: DecayCurve) -> list[tuple[float, float]]:
@@ -77,25 +62,8 @@ def _refused(curve: DecayCurve) -> list[tuple[float, float]]:
     return [(float(middles[begin]), float(middles[end])) for begin, end in edges.reshape(-1, 2)]
 
 
-def _ticks(axes) -> None:  # type: ignore[no-untyped-def]
-    """1, 2, 5, 10, ... on the lower axis, plainly written."""
-    low, high = axes.get_xlim()
-    ticks = [m * 10.0**k for k in range(-9, 10) for m in (1, 2, 5) if low <= m * 10.0**k <= high]
-    axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.set_xticks([], minor=True)
-    axes.set_xlim(low, high)
-
-
-def _decays_above(axes, steps_per_epoch: int) -> None:  # type: ignore[no-untyped-def]
-    """The decay of a step on the upper axis, where the half-lives have room for it."""
-    low, high = axes.get_xlim()
+def _decays(steps_per_epoch: float, low: float, high: float) -> list[tuple[float, str]]:
+    """The decays of a step that lie within: (half-life in epochs, decay)."""
     decays = (0.5, 0.8, 0.9, 0.95, 0.98, *(1 - m * 10.0**-k for k in range(2, 7) for m in (1, 0.5, 0.2)))
-    places = {d: -1 / np.log2(d) / steps_per_epoch for d in decays}
-    shown = {d: place for d, place in places.items() if low <= place <= high}
-    above = axes.twiny()
-    above.set_xscale("log")
-    above.set_xlim(low, high)
-    above.set_xticks(list(shown.values()), [f"{d:g}" for d in shown])
-    above.set_xticks([], minor=True)
-    above.set_xlabel("decay of a step")
-    above.spines[["right"]].set_visible(False)
+    places = [(-1 / float(np.log2(decay)) / steps_per_epoch, f"{decay:g}") for decay in decays]
+    return [(place, text) for place, text in places if low <= place <= high]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from recipelab.figures.chart import Mark, Points, Shape
 
 SHAPES: tuple[Shape, ...] = ("circle", "cross", "diamond", "square")
-NEUTRAL = 6  # the colour of a shape's sample in the legend
+NEUTRAL = 13  # the colour of a shape's sample in the legend: hollow black, as a seventh name is full black
 
 
 @dataclass(frozen=True)

@@ -7,33 +7,15 @@ grounds are transparent. Text is escaped, so that a name is never taken for mark
 from __future__ import annotations
 
 import html
-import math
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from recipelab.figures.chart import Axis, Chart, Figure, Heat, Line, Panel, Parallel, Points, counted, heat_of
-from recipelab.figures.live_heat import cell_names
+from recipelab.figures.chart import Chart, Figure, Parallel
+from recipelab.figures.live_axes import SMALL, add_axes
 from recipelab.figures.live_marks import trace_of
 from recipelab.figures.live_parallel import parallel_layout, parallel_traces
-from recipelab.figures.live_plan import (
-    ABOVE,
-    EDGE,
-    LETTER,
-    LETTERS,
-    WIDTHS,
-    Place,
-    legend_high,
-    longest,
-    page_of,
-    turned,
-)
-from recipelab.figures.live_values import GREY, numbers, plain, scale_of
-from recipelab.figures.words import shortened
+from recipelab.figures.live_plan import EDGE, WIDTHS, legend_high, page_of
 
-NAMES = 40  # names along an axis, at most
-SMALL = {"size": 12}
 LEGEND = {"orientation": "h", "tracegroupgap": 0, "font": SMALL}
 NONE = {"paper_bgcolor": "rgba(0,0,0,0)", "plot_bgcolor": "rgba(0,0,0,0)", "hovermode": "closest"}
 
@@ -57,7 +39,7 @@ def _chart(chart: Chart, width: int) -> dict[str, Any]:
     data: list[dict[str, Any]] = []
     for index, (panel, place) in enumerate(zip(chart.panels, page.places, strict=True)):
         number = "" if index == 0 else str(index + 1)
-        _axes(layout, panel, number, place, shared=chart.shared and index > 0)
+        add_axes(layout, panel, number, place, shared=chart.shared and index > 0)
         for mark in panel.marks:
             trace_of(mark, panel, number, layout, data)
     legend = legend_high(_told([*data, *layout["shapes"]], shown=chart.legend), width)
@@ -76,113 +58,3 @@ def _told(marks: Sequence[dict[str, Any]], *, shown: bool) -> list[str]:
         one["showlegend"] = shown and bool(name) and name not in told
         told[name] = None
     return [html.unescape(one["name"].replace("<br>", "\n")) for one in marks if one["showlegend"]]
-
-
-def _lines(text: str) -> str:
-    return plain(text).replace("\n", "<br>")
-
-
-def _axes(layout: dict[str, Any], panel: Panel, number: str, place: Place, *, shared: bool) -> None:
-    """Both axes of a panel, its title and its second scale. shared: that the axes zoom with the first panel's."""
-    x0, x1, y0, y1 = place.domain
-    heat = heat_of(panel)
-    sides: Any = (("x", panel.x, "y", (x0, x1), place.x_label), ("y", panel.y, "x", (y0, y1), place.y_label))
-    for letter, axis, other, ends, label in sides:
-        found: dict[str, Any] = {"domain": [round(end, 5) for end in ends], "anchor": f"{other}{number}"}
-        found |= {"title": {"text": _lines(label), "font": SMALL, "standoff": 6}, **_axis(axis, letter, heat)}
-        if axis.log and 1 <= _decades(panel, letter) <= 2:
-            found["dtick"] = "D2"
-        if letter == "x" and axis.categories is not None:
-            found["tickangle"] = -turned(axis, place.inner)
-            if not found["tickangle"] and heat is not None:
-                found["nticks"] = max(1, int(place.inner / (longest(axis) * LETTER + 12)))
-        if letter == "x" and counted(panel) and _reach(panel, "x") <= 8:
-            found["dtick"] = 1
-        if letter == "y" and axis.categories is not None and heat is None:
-            found["ticktext"] = [_lines(name) for name in place.names]
-        if shared:
-            found["matches"] = letter
-        layout[f"{letter}axis{number}"] = found
-    at = {"xref": f"x{number} domain", "yref": f"y{number} domain", "showarrow": False}
-    if place.title:
-        style = {"xanchor": "left", "yanchor": "bottom", "align": "left", "text": f"<b>{_lines(place.title)}</b>"}
-        layout["annotations"].append({**at, "x": 0, "y": 1, "yshift": 4 + (ABOVE if panel.above else 0), **style})
-    if panel.above is not None:
-        _second_scale(layout, panel, at, place.inner)
-
-
-def _second_scale(layout: dict[str, Any], panel: Panel, at: dict[str, Any], room: float) -> None:
-    assert panel.above is not None
-    label, ticks = panel.above
-    side = {"x": 1, "y": 1, "yshift": 16, "xanchor": "right", "yanchor": "bottom", "text": plain(label)}
-    layout["annotations"].append({**at, **side})
-    reach, end = _decades(panel, "x") if panel.x.log else _reach(panel, "x"), -math.inf
-    for value, text in sorted(ticks):
-        x = math.log10(value) if panel.x.log else value
-        if (x - end) / (reach or 1.0) * room >= len(text) * LETTER:
-            tick = {
-                **at,
-                "xref": at["xref"].split()[0],
-                "x": numbers([x])[0],
-                "y": 1,
-                "yshift": 10,
-                "font": {"size": 10},
-            }
-            layout["annotations"].append({**tick, "text": plain(text)})
-            end = x
-
-
-def _axis(axis: Axis, letter: str, heat: Heat | None) -> dict[str, Any]:
-    found: dict[str, Any] = {
-        "automargin": True,
-        "zeroline": False,
-        "gridcolor": f"{GREY}40",
-        "showgrid": heat is None,
-        "tickfont": SMALL,
-    }
-    if axis.log:
-        found |= {"type": "log", "exponentformat": "e"}
-    if heat is not None:
-        names = cell_names(axis, heat.values.shape[letter == "x"])
-        found |= {"type": "category", "categoryorder": "array", "categoryarray": names, "ticks": ""}
-    elif axis.categories is not None:
-        every = max(1, math.ceil(len(axis.categories) / NAMES)) if letter == "x" else 1
-        found |= {"tickvals": list(range(0, len(axis.categories), every)), "showgrid": letter == "x"}
-        found["ticktext"] = [plain(shortened(name, LETTERS)) for name in axis.categories[::every]]
-    down = axis.reverse or (heat is not None and letter == "y")
-    limits = _limits(axis, heat, letter)
-    if limits is not None:
-        found["range"] = numbers(limits[::-1] if down else limits)
-    elif down:
-        found["autorange"] = "reversed"
-    return found
-
-
-def _limits(axis: Axis, heat: Heat | None, letter: str) -> tuple[float, float] | None:
-    if heat is not None:
-        return -0.5, heat.values.shape[letter == "x"] - 0.5
-    if axis.limits is not None:
-        low, high = (end * scale_of(axis) for end in axis.limits)
-        return (float(np.log10(low)), float(np.log10(high))) if axis.log else (low, high)
-    return (-0.6, len(axis.categories) - 0.4) if axis.categories is not None else None
-
-
-def _ends(panel: Panel, letter: str) -> tuple[float, float]:
-    """The least and the largest value along an axis: as it is limited, or of its lines and dots."""
-    axis = panel.x if letter == "x" else panel.y
-    if axis.limits is not None:
-        return axis.limits
-    values = [np.asarray(getattr(mark, letter), np.float64) for mark in panel.marks if isinstance(mark, Line | Points)]
-    there = np.concatenate(values) if values else np.ones(1)
-    there = there[np.isfinite(there) & ((there > 0) | (not axis.log))]
-    return (float(there.min()), float(there.max())) if len(there) else (1.0, 1.0)
-
-
-def _reach(panel: Panel, letter: str) -> float:
-    low, high = _ends(panel, letter)
-    return high - low
-
-
-def _decades(panel: Panel, letter: str) -> float:
-    low, high = _ends(panel, letter)
-    return math.log10(high / low)

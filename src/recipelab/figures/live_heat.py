@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from recipelab.figures.chart import Axis, Heat, Panel
-from recipelab.figures.live_plan import LETTERS
 from recipelab.figures.live_values import Trace, braced, escaped, named, numbers, plain
 from recipelab.figures.palette import BLUES, STATES
 from recipelab.figures.words import shortened
 
 MANY = 60  # columns from which on there is no room between cells
+LONGEST = 200  # letters of a name
 STOPS = 16  # of a scale of colours that is no straight line
 
 
@@ -48,7 +48,7 @@ def cell_names(axis: Axis, count: int) -> list[str]:
     """A name a cell along an axis, each its own: what two share is told apart by marks without width."""
     found: dict[str, None] = {}
     for name in axis.categories if axis.categories is not None else map(str, range(count)):
-        shown = plain(shortened(name, LETTERS))
+        shown = plain(shortened(name, LONGEST))
         while shown in found:
             shown += "\u200b"
         found[shown] = None

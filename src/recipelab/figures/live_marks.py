@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -11,10 +10,10 @@ import numpy as np
 from recipelab.figures.boxes import box_of, thickness
 from recipelab.figures.chart import Axis, Bars, Boxes, Heat, Line, Mark, Numbers, Panel, Points, Rule, Span
 from recipelab.figures.live_heat import heat_traces
-from recipelab.figures.live_values import GREY, Trace, braced, escaped, named, numbers, plain, scale_of
+from recipelab.figures.live_shapes import DASHES, rule_shape, span_shape
+from recipelab.figures.live_values import Trace, braced, escaped, named, numbers, plain, scale_of, seen
 from recipelab.figures.palette import COLOURS
 
-DASHES = {"solid": "solid", "dashed": "dash", "dotted": "dot"}
 AGAIN = ("solid", "longdashdot", "dashdot")  # of colours that come a second and a third time
 SHAPES = {"circle": "circle", "cross": "x", "diamond": "diamond", "square": "square"}
 FEW, DENSE = 30, 400  # points of a line that are dots too; points that are small
@@ -25,17 +24,11 @@ def trace_of(mark: Mark, panel: Panel, number: str, layout: dict[str, Any], data
     """Add what a mark is to `data`, or to the layout's shapes. number: of its axes, "" for the first."""
     at = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
     if isinstance(mark, Rule):
-        layout["shapes"].append(_rule(mark, panel, number))
+        layout["shapes"].append(rule_shape(mark, panel, number))
     elif isinstance(mark, Span):
-        layout["shapes"].append(_span(mark, panel, number))
+        layout["shapes"].append(span_shape(mark, panel, number))
     else:
         data += [{**one, **at} for one in _MAKE[type(mark)](mark, panel)]
-
-
-def seen(index: int) -> str:
-    """The colour of an index; black is grey here, as a page may be black."""
-    colour = COLOURS[index % len(COLOURS)]
-    return GREY if colour == "#000000" else colour
 
 
 def _along(values: Numbers, axis: Axis) -> list[float | None]:
@@ -183,32 +176,6 @@ def _boxes(mark: Boxes, panel: Panel) -> list[Trace]:
     return (
         [found, {**outside, "legendgroup": found.get("legendgroup", ""), "hoverinfo": mark.along}] if far else [found]
     )
-
-
-def _rule(mark: Rule, panel: Panel, number: str) -> Trace:
-    at = numbers([mark.at * scale_of(panel.x if mark.on == "x" else panel.y)])[0]
-    across = "y" if mark.on == "x" else "x"
-    return {
-        "type": "line",
-        f"{mark.on}ref": f"{mark.on}{number}",
-        f"{across}ref": f"{across}{number} domain",
-        **{f"{mark.on}0": at, f"{mark.on}1": at, f"{across}0": 0, f"{across}1": 1},
-        "line": {"color": GREY if mark.colour is None else seen(mark.colour), "dash": DASHES[mark.dash], "width": 1.5},
-        **named(mark.name),
-    }
-
-
-def _span(mark: Span, panel: Panel, number: str) -> Trace:
-    low, high = (math.log10(end) if panel.x.log else end for end in (mark.low, mark.high))
-    ends = numbers([low * scale_of(panel.x), high * scale_of(panel.x)])
-    return {
-        "type": "rect",
-        "xref": f"x{number}",
-        "yref": f"y{number} domain",
-        **{"x0": ends[0], "x1": ends[1], "y0": 0, "y1": 1},
-        **{"fillcolor": f"{GREY}33", "line": {"width": 0}, "layer": "below"},
-        **named(mark.name),
-    }
 
 
 _MAKE: dict[type, Callable[[Any, Panel], list[Trace]]] = {

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from recipelab.figures.chart import Axis, Chart, Panel, boxes_in_a_row, heat_of, repeats
 from recipelab.figures.words import lines_of
 
-WIDTHS = (1100, 700, 320)
+WIDTHS = (960, 700, 320)
 """Widths that a page has layouts for."""
 LETTER, LINE = 6.6, 16  # pixels of a letter of 12 pixels, and of a line
 HIGH, LOW, ROW, STRIP, GROUP = 330, 120, 24, 14, 13  # of a panel, a category on the upright axis, a strip, a box
-CELL, CELLS = 30, (220, 760)  # of a matrix's cell, and of all of them
+LARGE, CELL, CELLS = 42, 30, (220, 760)  # of a matrix's cell where they are few, where they are not, and of all
+FEW = 12  # cells in a column
 NARROWEST = 250  # of a panel with what stands around it
 EDGE, AIR, NUMBERS = 16, 14, 44  # to the right, between two panels, and numbers beside an upright axis
 ABOVE = 34  # of a second scale
@@ -26,11 +27,12 @@ LINES, LETTERS, SHORT = (
 
 @dataclass(frozen=True)
 class Place:
-    """One panel: its domain on the page (x0, x1, y0, y1) in shares, its pixels between the upright axes, and its words
-    in lines."""
+    """One panel: its domain on the page (x0, x1, y0, y1) in shares; inner, high: its pixels between the axes; and its
+    words in lines."""
 
     domain: tuple[float, float, float, float]
     inner: float
+    high: float
     names: Sequence[str]
     x_label: str
     y_label: str
@@ -81,10 +83,11 @@ def page_of(chart: Chart, width: int) -> Page:
         top = sum(plots[:number]) + sum(above[1 : number + 1]) + sum(below[:number])
         ends = 1 - (top + plots[number]) / high, 1 - top / high
         for column, i in enumerate(row):
-            domain = starts[column] / whole, (starts[column] + inner) / whole, *ends
+            wide = _wide(chart.panels[i], inner)
+            domain = starts[column] / whole, (starts[column] + wide) / whole, *ends
             shown = [""] * len(names[i]) if hidden[i] else names[i]
             y_label = broken(chart.panels[i].y.label, plots[number])
-            places.append(Place(domain, inner, shown, labels[i], y_label, titles[i]))
+            places.append(Place(domain, wide, plots[number], shown, labels[i], y_label, titles[i]))
     return Page(places, high, above[0], below[-1], lefts[0])
 
 
@@ -109,10 +112,17 @@ def _beside(panel: Panel, names: Sequence[str]) -> float:
     return (words if panel.y.categories is not None else NUMBERS) + label
 
 
+def _wide(panel: Panel, inner: float) -> float:
+    """Pixels between the upright axes: of a matrix no more than its cells need."""
+    heat = heat_of(panel)
+    return inner if heat is None or heat.states is not None else min(inner, max(2 * LARGE * heat.values.shape[1], 300))
+
+
 def _high(panel: Panel, names: Sequence[str], width: int) -> float:
     heat = heat_of(panel)
     if heat is not None and heat.states is None:
-        return min(max(len(heat.values) * CELL, CELLS[0]), CELLS[1], 1.3 * width)
+        cell = LARGE if len(heat.values) <= FEW else CELL
+        return min(max(len(heat.values) * cell, CELLS[0]), CELLS[1], 1.3 * width)
     if panel.y.categories is None:
         return HIGH
     lines = max((name.count("\n") + 1 for name in names), default=1)

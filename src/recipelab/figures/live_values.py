@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from recipelab.figures.chart import Axis
+from recipelab.figures.palette import COLOURS
 from recipelab.figures.words import lines_of
 
 GREY = "#888888"  # for ink: seen on white and on black
@@ -47,3 +48,9 @@ def braced(text: str) -> str:
 def escaped(texts: Iterable[str]) -> list[str]:
     """Texts without markup; their lines stay lines."""
     return [plain(text).replace("\n", "<br>") for text in texts]
+
+
+def seen(index: int) -> str:
+    """The colour of an index; black is grey here, as a page may be black."""
+    colour = COLOURS[index % len(COLOURS)]
+    return GREY if colour == "#000000" else colour

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure as Canvas
-from numpy.typing import NDArray
 
-from recipelab.figures.chart import Axis, Dimension, Parallel
+from recipelab.figures.chart import Dimension, Parallel
 from recipelab.figures.palette import INK, MUTED
+from recipelab.figures.parallel_scales import heights_of, ticks_of
 from recipelab.figures.picture_frame import heading
 from recipelab.figures.picture_text import high, wrapped
 
 MAP = "cividis"  # Nuñez et al. 2018: even in brightness for any colour vision
 HIGH, BETWEEN = 3.6, 1.5  # inches, and between two axes
 NAME, SMALL = 9.5, 7.5  # points of an axis's name, and of what stands on it
-TICKS, NAMES = 5, 22  # numbers and names along an axis
 
 
 def parallel_picture(figure: Parallel, caption: str) -> Canvas:
@@ -47,42 +45,11 @@ def parallel_picture(figure: Parallel, caption: str) -> Canvas:
     return canvas
 
 
-def heights_of(dimension: Dimension) -> NDArray[np.float64]:
-    """Where each value stands on its axis, from 0 to 1: (runs,)."""
-    values = _plain(dimension.values, dimension.axis)
-    low, high = _ends(dimension)
-    return np.full(len(values), 0.5) if high == low else (values - low) / (high - low)
-
-
-def _plain(values: Any, axis: Axis) -> NDArray[np.float64]:
-    there = np.asarray(values, dtype=np.float64)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log10(there) if axis.log else there
-
-
-def _ends(dimension: Dimension) -> tuple[float, float]:
-    if dimension.axis.categories is not None:
-        return 0.0, float(len(dimension.axis.categories) - 1)
-    values = _plain(dimension.values, dimension.axis)
-    there = values[np.isfinite(values)]
-    return (float(there.min()), float(there.max())) if len(there) else (0.0, 0.0)
-
-
 def _scale(axes: Any, place: int, dimension: Dimension) -> None:
     """The upright axis of a dimension, with its numbers or names."""
-    axis = dimension.axis
     axes.axvline(place, color=MUTED, linewidth=0.8, zorder=3)
-    low, high = _ends(dimension)
-    if axis.categories is not None:
-        every = math.ceil(len(axis.categories) / NAMES)
-        words = [wrapped(name, BETWEEN - 0.2, SMALL, 1) for name in axis.categories[::every]]
-        ticks = [(float(index * every), word) for index, word in enumerate(words)]
-    else:
-        values = sorted(set(_plain(dimension.values, axis).tolist()))
-        values = values if len(values) <= TICKS else np.linspace(low, high, TICKS).tolist()
-        ticks = [(v, f"{(10**v if axis.log else v) * (100 if axis.percent else 1):.3g}") for v in values]
-    for value, text in ticks:
-        height = 0.5 if high == low else (value - low) / (high - low)
-        beside = {"ha": "left", "va": "center", "fontsize": SMALL, "color": INK, "parse_math": False, "zorder": 4}
-        ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6}
-        axes.text(place + 0.03, height, text, bbox=ground, **beside)
+    beside = {"ha": "left", "va": "center", "fontsize": SMALL, "color": INK, "parse_math": False, "zorder": 4}
+    ground = {"facecolor": "white", "alpha": 0.75, "linewidth": 0, "pad": 0.6}
+    for height, text in ticks_of(dimension):
+        words = wrapped(text, BETWEEN - 0.2, SMALL, 1) if dimension.axis.categories is not None else text
+        axes.text(place + 0.03, height, words, bbox=ground, **beside)

@@ -16,7 +16,7 @@ NAMES, STEEP = 2.5, 1.9  # inches of a name beside the upright axis, and of a sl
 LINES = 3  # of a name, at most
 NAME, LABEL, TITLE = 8.0, 10.0, 9.5  # points
 LARGEST = 16.0  # inches of a matrix
-BAR = 0.95  # inches of a scale of colours
+BAR, BESIDE = 0.075, 0.6  # of a matrix's width that its scale of colours takes, and inches of the numbers at it
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,8 @@ def _beside(panel: Panel, *, hidden: bool) -> Names:
 def _left(panel: Panel, names: Names) -> float:
     """Inches beside the upright axis."""
     numbers = names.wide if panel.y.categories is not None else 0.42
-    bar = BAR if _matrix(panel)[0] else 0.0
+    wide = _matrix(panel)[0]
+    bar = BAR * max(wide, ALONE[0] - 2.0) + BESIDE if wide else 0.0
     return numbers + 0.2 + (high(panel.y.label, LABEL) if panel.y.label else 0.0) + bar
 
 

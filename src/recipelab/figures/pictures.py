@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.figure import Figure as Canvas
 from PIL import Image
 
 from recipelab.core import atomic
-from recipelab.figures.chart import Chart, Figure, Tiles
+from recipelab.figures.chart import Chart, Figure, Tiles, heat_of
 from recipelab.figures.picture_axes import begin, finish
 from recipelab.figures.picture_frame import heading
 from recipelab.figures.picture_images import tiles_picture
@@ -24,7 +25,7 @@ from recipelab.figures.picture_plan import plans
 
 DPI = 100
 COLOURS = 256  # of a chart as PNG: a third of its bytes, and no difference to be seen; photographs keep all theirs
-KEPT = Image.Quantize.FASTOCTREE  # keeps the rare colours, as of a legend's sample, which a median cut mixes
+WHITE = 252  # from here on a colour is the ground's
 
 
 def write(figure: Figure, path: Path, *, caption: bool = True) -> None:
@@ -45,12 +46,25 @@ def write(figure: Figure, path: Path, *, caption: bool = True) -> None:
         content = io.BytesIO()
         drawn.savefig(content, format="png", dpi=DPI, metadata={"Software": None})
     with Image.open(content) as whole:
-        small = (
-            whole
-            if isinstance(figure, Tiles)
-            else whole.convert("RGB").quantize(COLOURS, KEPT, dither=Image.Dither.NONE)
-        )
+        small = whole if isinstance(figure, Tiles) else _smaller(whole, shaded=_shaded(figure))
         atomic.write(path, lambda file: small.save(file, format="png", optimize=True))
+
+
+def _smaller(whole: Image.Image, *, shaded: bool) -> Image.Image:
+    """In so many colours, white among them. shaded: shades of one colour shall be as many as can be."""
+    how = Image.Quantize.MEDIANCUT if shaded else Image.Quantize.FASTOCTREE
+    found = whole.convert("RGB").quantize(COLOURS, how, dither=Image.Dither.NONE)
+    palette = np.array(found.getpalette(), np.uint8).reshape(-1, 3)
+    palette[palette.min(1) >= WHITE] = 255
+    found.putpalette(palette.tobytes())
+    return found
+
+
+def _shaded(figure: Figure) -> bool:
+    """Whether it is a matrix. Of other charts the rare colours are to be kept, as of a legend's sample, which a median
+    cut mixes."""
+    heats = [heat_of(panel) for panel in figure.panels] if isinstance(figure, Chart) else []
+    return any(heat is not None and heat.states is None for heat in heats)
 
 
 def picture(figure: Figure, *, caption: bool = True) -> Canvas:

@@ -169,9 +169,10 @@ class Record:
             atomic.write_json(path, {**before, **results.finite(fields)})
 
     @contextlib.contextmanager
-    def figure(self, name: str) -> Iterator[Path]:
-        """The place of a picture, figures/{name}.png, to be written whole. Raises RunError when the disk is full."""
-        with self._writing(self.path / "figures" / f"{name}.png") as path:
+    def figure(self, name: str, kind: str = "png") -> Iterator[Path]:
+        """The place of a picture, figures/{name}.png, or of its numbers (kind="json"), to be written whole. Raises
+        RunError when the disk is full."""
+        with self._writing(self.path / "figures" / f"{name}.{kind}") as path:
             path.parent.mkdir(exist_ok=True)
             yield path
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ LARGEST_PICTURE = 2**19
 
 
 def card(run: OneRun, anchor: str, drawings: Sequence[Drawing], *, pictures: bool) -> Card:
-    """pictures: whether the PNG files of the record come with it."""
+    """pictures: whether the PNG files of the record come with it, but those that are drawn."""
     tables = [_metrics(run, anchor), _evaluations(run, anchor)]
     texts = []
     if run.config:
@@ -44,7 +44,7 @@ def card(run: OneRun, anchor: str, drawings: Sequence[Drawing], *, pictures: boo
         warnings=[*notes, *doubts([run]), *run.problems],
         tables=[table for table in tables if table is not None],
         drawings=drawings,
-        pictures=_pictures(run.path) if pictures else (),
+        pictures=_pictures(run.path, {one.figure.name for one in drawings}) if pictures else (),
         texts=texts,
     )
 
@@ -93,7 +93,7 @@ def _facts(run: OneRun) -> list[tuple[str, str]]:
         "parameters": _thousands(result.get("parameters")),
         "operations of an image (FLOP)": _thousands(result.get("flops")),
         "seed": result.get("seed"),
-        "epochs": f"{at(progress, 'epoch')} of {result.get('epochs')}" if progress else result.get("epochs"),
+        "epochs": " of ".join(_short(one) for one in (at(progress, "epoch"), result.get("epochs")) if one is not None),
         "steps": _thousands(at(progress, "step")),
         "selection": result.get("select"),
         "protocol": result.get("protocol"),
@@ -112,6 +112,12 @@ def _facts(run: OneRun) -> list[tuple[str, str]]:
         "fingerprint": result.get("fingerprint"),
     }
     return [(name, str(value)) for name, value in said.items() if value not in (None, "")]
+
+
+def _short(value: Any) -> str:
+    """A number without a fraction of nothing; anything else as it is."""
+    found = number(value)
+    return str(value) if found is None else f"{found:g}"
 
 
 def _thousands(value: Any) -> str:
@@ -170,11 +176,16 @@ def _evaluations(run: OneRun, anchor: str) -> Table | None:
     return Table(f"{anchor.replace('-', '_')}_evaluations", "Later evaluations", columns, rows) if rows else None
 
 
-def _pictures(record: Path) -> list[Picture]:
-    """The record's own figures, files that are PNG and of sane size."""
+def _pictures(record: Path, drawn: Collection[str]) -> list[Picture]:
+    """The record's own figures, files that are PNG and of sane size; not those that are drawn from its numbers."""
     found = []
     for path in sorted((record / "figures").glob("*.png")):
-        if path.is_file() and not path.is_symlink() and path.stat().st_size <= LARGEST_PICTURE:
+        if (
+            path.stem not in drawn
+            and path.is_file()
+            and not path.is_symlink()
+            and path.stat().st_size <= LARGEST_PICTURE
+        ):
             content = path.read_bytes()
             if content.startswith(PNG):
                 found.append(Picture(path.stem.replace("_", " "), content))

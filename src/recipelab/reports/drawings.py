@@ -11,7 +11,7 @@ from recipelab.figures.catalogue import CATALOGUE, Ledger
 from recipelab.figures.chart import Axis, Chart, Figure
 from recipelab.figures.curves import Series, curves_panel
 from recipelab.figures.distances import distances_chart
-from recipelab.reports import drawn_curves, drawn_dots, drawn_ledgers, drawn_resources, tables_of_study
+from recipelab.reports import drawn_curves, drawn_dots, drawn_ledgers, drawn_resources, drawn_results, tables_of_study
 from recipelab.reports.material import OneRun, StudyMaterial
 from recipelab.reports.numbers import Numbers, is_share
 from recipelab.reports.parts import Table
@@ -102,10 +102,10 @@ def _unique(figures: Sequence[Figure]) -> list[Figure]:
 
 
 def figures_of_run(run: OneRun) -> list[Figure]:
-    """Learning curves of every view, learning rate, averages' distances, what the ledger tells, resources."""
+    """Learning curves of every view, learning rate, results, averages' distances, what the ledger tells, resources."""
     views = _views(run)
     metric = "accuracy" if run.result.get("task") != "regression" else "mae"
-    made: list[Figure | None] = [_learning(run, views, metric)]
+    made: list[Figure | None] = [_learning(run, views, metric), *drawn_results.of_results(run)]
     made += [
         drawn_ledgers.of_run(run, shows, (), Ledger().since, run.name)
         for shows in ("stability", "misclassification", "barcodes")

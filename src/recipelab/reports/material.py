@@ -60,7 +60,8 @@ class OneRun:
         try:
             return ask()
         except (UserError, OSError) as error:
-            self.problems.append(str(error).splitlines()[0].replace(f"{self.path}/", ""))
+            said = str(error).splitlines()[0].replace(f"{self.path}/", "")
+            self.problems.append(said.replace(f"{self.path} is", "It is"))
             return empty
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from PIL import Image
 
 from recipelab.figures.chart import Figure, Tile, Tiles
@@ -50,6 +50,7 @@ def html(report: Report) -> str:
     )
     environment.filters["table_anchor"] = table_anchor
     environment.filters["b64"] = lambda content: base64.b64encode(content).decode()
+    environment.filters["breakable"] = _breakable
     drawings = [*report.drawings, *(d for card in report.cards for d in card.drawings)]
     packed = {one.name: _pack(one) for one in drawings}
     plots = any(not one.tiles for one in packed.values())
@@ -67,6 +68,11 @@ def html(report: Report) -> str:
         policy=_policy([js, *([_plotly()] if plots else [])]),
         anchors=Markup(_json(dict(report.anchors))),
     )
+
+
+def _breakable(name: str) -> Markup:
+    """A path, which may be broken behind each folder."""
+    return escape(name).replace("/", Markup("/<wbr>"))
 
 
 def _read(name: str) -> str:
@@ -111,11 +117,10 @@ def _pack(one: Drawing) -> Packed:
         return Packed(one.name, one.figure, Markup(""), tiles=tiles)
     made = {width: live(one.figure, width) or {} for width in WIDTHS}
     layouts = [[width, figure.get("layout", {})] for width, figure in made.items()]
-    text = json.dumps(
-        {"data": made[WIDTHS[0]].get("data", []), "layouts": layouts}, allow_nan=False, separators=(",", ":")
-    )
+    content = {"data": made[WIDTHS[0]].get("data", []), "layouts": layouts}
+    packed = Markup(_zipped(json.dumps(content, allow_nan=False, separators=(",", ":")).encode()))
     height = made[WIDTHS[0]].get("layout", {}).get("height", PLACEHOLDER)
-    return Packed(one.name, one.figure, Markup(_zipped(text.encode())), int(height))
+    return Packed(one.name, one.figure, packed, int(height))
 
 
 def _png(tile: Tile) -> str:

@@ -11,6 +11,7 @@ from pydantic.dataclasses import dataclass
 
 from recipelab.core.errors import UserError
 from recipelab.core.plain import read_json, read_yaml
+from recipelab.reports.summary import first_problem
 
 Level = bool | int | float | str
 
@@ -117,11 +118,7 @@ def search_of(summary: dict[str, Any], definition: dict[str, Any], folder: Path)
     try:
         found = _SEARCH.validate_json(json.dumps(given))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"{folder}/summary.json is not what `recipelab tune` writes: {where}: {first['msg']}"
-        ) from error
+        raise UserError(f"{wrong}: {first_problem(error)}") from error
     torn = any(len(one.values) != len(found.metrics) for one in found.finished)
     if torn or not found.metrics or not {one.trial for one in found.finished} >= set(found.best):
         raise UserError(f"{wrong}: values or best of its trials")

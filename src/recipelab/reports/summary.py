@@ -112,13 +112,15 @@ def checked(path: Path) -> dict[str, Any]:
     try:
         known = asdict(_SUMMARY.validate_json(json.dumps(content), strict=True))
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise UserError(
-            f"{path} is not what `recipelab study` writes: {where or 'all of it'}: {first['msg']}"
-        ) from error
+        raise UserError(f"{path} is not what `recipelab study` writes: {first_problem(error)}") from error
     filled: dict[str, Any] = _filled(content, known)
     return filled
+
+
+def first_problem(error: ValidationError) -> str:
+    """Where and what."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(str(part) for part in first['loc']) or 'all of it'}: {first['msg']}"
 
 
 def _filled(content: Any, known: Any) -> Any:

@@ -16,7 +16,7 @@ import threading
 from multiprocessing.connection import Connection
 from typing import Any
 
-from recipelab.core.processes import no_main_module
+from recipelab.core.processes import no_main_module, start
 from recipelab.core.task import Handle, Perform, Task
 
 
@@ -66,11 +66,7 @@ class _Process:
         ours, theirs = context.Pipe()
         self._line: Connection = ours  # its other end reads an end of file when we are gone
         self._process = context.Process(target=_run, args=(perform, task, theirs), name=task.name)
-        with no_main_module():
-            try:
-                self._process.start()
-            except (EOFError, ConnectionError):  # the server was killed at this moment, by a signal to all perhaps
-                self._process.start()  # by a new one
+        start(self._process)
         theirs.close()
 
     def poll(self) -> int | None:

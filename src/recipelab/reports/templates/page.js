@@ -107,7 +107,8 @@ const fitting = (trace, width) => trace.type !== "heatmap" ? trace : {
 function put(plot, { data, layouts }) {
   const width = printing ? PAPER : plot.clientWidth;
   const [, layout] = layouts.find(([least]) => least <= width) ?? layouts.at(-1);
-  const shown = themed({ data: data.map((trace) => fitting(trace, width)), layout });
+  const wide = layout.width > width ? layout.width : undefined; // more than the page has: it scrolls
+  const shown = themed({ data: data.map((trace) => fitting(trace, width)), layout: { ...layout, width: wide } });
   window.Plotly.react(plot, shown.data, shown.layout, config);
 }
 function draw(plot) {

@@ -1,0 +1,60 @@
+"""How ranks are started, when a signal to the whole group comes at that moment."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from multiprocessing import connection, popen_forkserver
+
+import pytest
+
+from recipelab.commands.launcher import Launcher
+from recipelab.core.errors import Interrupted
+from recipelab.loop.cluster import Place
+
+pytestmark = pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="no fork here")
+
+
+def leave(place: Place, link: connection.Connection) -> None:
+    """A rank that ends before it has come."""
+
+
+def test_a_server_that_is_killed_while_a_rank_is_started_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
+    launch, asked = popen_forkserver.Popen._launch, []
+
+    def once_dead(self, process) -> None:
+        asked.append(process)
+        if len(asked) == 1:
+            raise EOFError
+        launch(self, process)
+
+    monkeypatch.setattr(popen_forkserver.Popen, "_launch", once_dead)
+    launcher = Launcher(2)
+    try:
+        launcher.start(leave, 0)
+        launcher.finish()
+        assert launcher.exit_codes() == [0]
+    finally:
+        launcher.end()
+    assert len(asked) == 2
+
+
+class Late:
+    """A request to stop that is seen only after the ranks that it has ended."""
+
+    asked = 0
+
+    @property
+    def signal_number(self) -> int | None:
+        self.asked += 1
+        return None if self.asked == 1 else signal.SIGTERM
+
+
+def test_a_rank_that_a_signal_to_all_has_ended_is_an_interruption() -> None:
+    launcher = Launcher(2)
+    try:
+        launcher.start(leave, 0)
+        with pytest.raises(Interrupted):
+            launcher.rendezvous(Late(), "again")  # type: ignore[arg-type]
+    finally:
+        launcher.end()
