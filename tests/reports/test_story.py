@@ -199,6 +199,20 @@ def test_a_run_has_its_recipe_command_environment_and_identity(tmp_path: Path):
     ]
 
 
+def test_a_later_evaluation_says_how_it_was_made(tmp_path: Path):
+    """A temperature or test-time augmentation changes what its numbers are."""
+    run = make_run(tmp_path / "r")
+    (run / "evaluations").mkdir()
+    row = {"name": "r", "checkpoint": "best", "view": "raw", "metrics": {"nll": 0.5}}
+    plain = {"rows": [row], "data": {"name": "digits", "split": "test"}}
+    asked = {**plain, "tta": "flip", "rows": [{**row, "calibration": {"temperature": 1.25, "nll": [0.6, 0.5]}}]}
+    for name, content in (("1", plain), ("2", asked)):
+        (run / "evaluations" / f"{name}.json").write_text(json.dumps(content))
+    report = story(run)
+    (found,) = [t for card in report.cards for t in card.tables if t.title == "Later evaluations"]
+    assert [cell.text for cell in column(found, "how")] == ["", "tta flip, temperature 1.25"]
+
+
 def test_a_record_of_odd_types_is_still_a_report(tmp_path: Path):
     odd = {
         "headline": 3,

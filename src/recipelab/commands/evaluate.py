@@ -37,6 +37,7 @@ class Evaluation:
     """What an evaluation found.
 
     rows: one a model and view, an ensemble's after its members': name, checkpoint, step, view, metrics.
+        With a temperature also calibration: it, and NLL and ECE before and after.
     data: name, split, samples (those that could be read), unreadable, sha256, own. files: where it was written.
     """
 

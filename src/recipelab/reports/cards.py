@@ -169,9 +169,9 @@ def _evaluations(run: OneRun, anchor: str) -> Table | None:
             metrics = numbers_in(at(row, "metrics"))
             text = ", ".join(f"{name} {unit(name).text(value)}" for name, value in metrics.items())
             what = [at(content, "created"), at(content, "data", "name"), at(content, "data", "split")]
-            what += [at(row, "name"), at(row, "checkpoint"), at(row, "view")]
+            what += [at(row, "name"), at(row, "checkpoint"), at(row, "view"), _how(content, row)]
             rows.append([*(Cell(str(one or "")) for one in what), Cell(text)])
-    names = ("created", "data", "split", "model", "checkpoint", "weights", "metrics")
+    names = ("created", "data", "split", "model", "checkpoint", "weights", "how", "metrics")
     columns = [Column(name) for name in names]
     return Table(f"{anchor.replace('-', '_')}_evaluations", "Later evaluations", columns, rows) if rows else None
 
@@ -190,3 +190,9 @@ def _pictures(record: Path, drawn: Collection[str]) -> list[Picture]:
             if content.startswith(PNG):
                 found.append(Picture(path.stem.replace("_", " "), content))
     return found
+
+
+def _how(content: Any, row: Any) -> str:
+    """Test-time augmentation and temperature of an evaluation's row, where it was asked for them."""
+    tta, degrees = at(content, "tta"), numbers_in(at(row, "calibration")).get("temperature")
+    return ", ".join([*([f"tta {tta}"] if tta else []), *([f"temperature {degrees:.4g}"] if degrees else [])])
