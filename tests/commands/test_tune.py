@@ -124,6 +124,19 @@ def test_a_changed_space_does_not_go_on(folder: Path):
     assert (folder / "search.yaml").read_text() == said
 
 
+def test_an_evaluation_with_a_temperature_is_not_taken_for_the_winners_result(folder: Path, tmp_path: Path):
+    shutil.copytree(folder, tmp_path / "six")
+    before = json.loads((tmp_path / "six" / "summary.json").read_text())
+    winner = tmp_path / "six" / before["trials"][before["best"][0]]["record"]
+    (kept,) = (winner / "evaluations").iterdir()
+    content = json.loads(kept.read_text())
+    content["rows"][0]["metrics"]["accuracy"] = 0.0
+    (winner / "evaluations" / "0_digits_test.json").write_text(json.dumps({**content, "temperature": 2.0}))
+    tune(str(tmp_path / "six" / "search.yaml"), quiet=True)
+    after = json.loads((tmp_path / "six" / "summary.json").read_text())
+    assert (after["test"], after["opened"]) == (before["test"], before["opened"])
+
+
 @pytest.mark.parametrize("own", [True, False])
 def test_records_of_another_storage_are_not_taken_for_its_own(own: bool, folder: Path, tmp_path: Path):
     shutil.copytree(folder, tmp_path / "six")

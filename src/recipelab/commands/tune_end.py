@@ -15,7 +15,7 @@ from recipelab.commands.tune_plan import Composer
 from recipelab.commands.tune_table import counts, shown_value, trials_table, write_tables
 from recipelab.core import atomic
 from recipelab.core.errors import RunError
-from recipelab.core.plain import read_json
+from recipelab.core.plain import at, read_json
 from recipelab.records.log import Log
 from recipelab.records.record import Record
 from recipelab.reports.drawn_searches import figures_of_search
@@ -73,10 +73,8 @@ def _winner(book: Book, best: Row, config_dir: str | None) -> tuple[dict[str, An
     with alone(book.folder, "lockbox", seconds=3600.0):
         record = Record.open(path)
         opened = int((record.result().get("lockbox") or {}).get("opened") or 0)
-        kept = sorted((path / "evaluations").glob("*_test.json"))
-        if opened and kept:
-            row = _read_row(kept[0])
-        else:
+        row = _kept_row(path)
+        if not opened or row is None:
             made = evaluate(str(path), split="test", config_dir=config_dir, quiet=True)
             row, opened = made.rows[-1], opened + 1
     metrics: Mapping[str, Any] = row["metrics"]
@@ -85,9 +83,14 @@ def _winner(book: Book, best: Row, config_dir: str | None) -> tuple[dict[str, An
     return {"test": test, "opened": opened}, f"test split, opened for the winner alone: {said}"
 
 
-def _read_row(path: Path) -> dict[str, Any]:
-    row: dict[str, Any] = read_json(path)["rows"][-1]
-    return row
+def _kept_row(record: Path) -> dict[str, Any] | None:
+    """The row of the first evaluation of a record's own test split, as it is: without temperature or augmentation."""
+    for path in sorted((record / "evaluations").glob("*_test*.json")):
+        content = read_json(path)
+        if at(content, "data", "own") and not at(content, "tta") and not at(content, "temperature"):
+            row: dict[str, Any] = content["rows"][-1]
+            return row
+    return None
 
 
 def _write_best(folder: Path, words: Sequence[str], config_dir: str | None) -> None:
