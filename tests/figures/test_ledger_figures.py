@@ -7,6 +7,7 @@ import pytest
 
 from recipelab.figures.agreement import agreement_chart
 from recipelab.figures.barcodes import barcodes_chart
+from recipelab.figures.chart import Line
 from recipelab.figures.distances import distances_chart
 from recipelab.figures.shares import shares_chart
 from recipelab.figures.stability import Course, stability_chart
@@ -40,6 +41,14 @@ def test_every_sample_is_in_one_bar(steps):
     assert np.allclose(np.diff(edges), edges[1] - edges[0])
     if steps == 4:
         assert counts.tolist() == [(shares == k / 4).sum() for k in range(5)]
+
+
+def test_more_than_two_histograms_are_outlines():
+    shares = {name: np.array([0.0, 0.0, 0.5, 1.0]) for name in ("raw", "ema_0.9", "ema_0.99")}
+    lines = shares_chart(shares, 2, title="title", what="share", name="mismatch").panels[0].marks
+    assert [type(line) for line in lines] == [Line] * 3
+    assert [list(line.y) for line in lines] == [[2, 1, 1, 1]] * 3
+    assert all(line.step for line in lines)
 
 
 def test_strips_hold_each_samples_correctness_and_air_between_samples():

@@ -81,12 +81,16 @@ def test_every_link_has_its_target(tmp_path: Path):
 
 def test_a_number_of_a_table_that_the_study_asks_for_leads_to_its_runs(tmp_path: Path):
     nothing = lambda _: ()  # noqa: E731
-    material = gather([make_study(tmp_path / "s", VALUES)])
-    report = report_of(material, Drawers(nothing, tables_of, nothing, nothing, nothing))
+    folder = make_study(tmp_path / "s", VALUES)
+    tables = Drawers(nothing, tables_of, nothing, nothing, nothing)
+    assert not any("recipes" in one.name for one in report_of(gather([folder]), tables).tables), "all are the same"
+    for path in folder.glob("runs/1-*/config.yaml"):
+        path.write_text(path.read_text().replace("lr: 0.1", "lr: 0.2"))
+    report = report_of(gather([folder]), tables)
     recipes = table(report, "study_1_table_recipes")
     heads = [(column.name, column.number) for column in recipes.columns]
-    assert heads == [("arm", False), ("test accuracy (%)", True), ("minutes", True)]
-    cell = recipes.rows[1][1]
+    assert heads == [("arm", False), ("optimizer.lr", True), ("test accuracy (%)", True), ("minutes", True)]
+    cell = recipes.rows[1][2]
     assert (cell.target(report.anchors), cell.strong) == ("run-4", True)
     assert '<a href="#run-4" title="runs runs/1-0, runs/1-1, runs/1-2">91.00 ± 1.00</a>' in html(report)
     assert "[**91.00 ± 1.00**](#run-4)" in markdown(report, ())

@@ -12,7 +12,7 @@ from recipelab.figures.chart import Axis, Chart, Line, Mark, Panel, Points, Rule
 from recipelab.figures.curves import Series, curves_panel
 from recipelab.reports.half_lives import half_lives
 from recipelab.reports.material import Reading
-from recipelab.reports.numbers import ArmNumbers, Numbers, is_share
+from recipelab.reports.numbers import ArmNumbers, Numbers, is_share, titled
 from recipelab.reports.run_courses import course
 
 MANY = 14  # lines that can be told apart in one panel
@@ -160,7 +160,7 @@ def decays(found: Numbers) -> Chart | None:
     caption = f"Every dot is a run's average, n = {found.seeds} seeds; dashed: the mean of the raw weights."
     x = Axis("half-life in epochs", log=True)
     return Chart(
-        "decays", f"{found.axis().label} by half-life of the average", [Panel(x, found.axis(), marks)], caption
+        "decays", titled(f"{found.axis().label} by half-life of the average"), [Panel(x, found.axis(), marks)], caption
     )
 
 

@@ -12,7 +12,7 @@ from recipelab.figures.arms import ArmRow, arms_chart
 from recipelab.figures.chart import Axis, Chart, Dimension, Line, Mark, Panel, Parallel, Points, Rule
 from recipelab.figures.dots import Dot, beside, dots
 from recipelab.figures.techniques import Change, boxes_panel, effects_panel
-from recipelab.reports.numbers import ArmNumbers, Numbers
+from recipelab.reports.numbers import ArmNumbers, Numbers, titled
 from recipelab.statistics.pareto import pareto_front
 
 MOST_EFFECTS = 40
@@ -84,7 +84,7 @@ def scatter(found: Numbers, wanted: catalogue.Scatter) -> Chart | None:
     caption = (
         f"Every dot is a run (n = {found.seeds} a combination); {', '.join(told)}; spread a little to be seen apart."
     )
-    return Chart(f"scatter_{key}", f"{found.metric} by {by.label}", [Panel(x, y, dots(made))], caption)
+    return Chart(f"scatter_{key}", titled(f"{found.metric} by {by.label}"), [Panel(x, y, dots(made))], caption)
 
 
 def time(found: Numbers, wanted: catalogue.Time) -> Chart | None:
@@ -121,7 +121,10 @@ def time(found: Numbers, wanted: catalogue.Time) -> Chart | None:
         )
     caption = f"Means of {found.seeds} seed{'s' * (found.seeds > 1)} an arm. Dotted: arms that none beats in both."
     return Chart(
-        "time", f"{found.metric} against training time", [Panel(Axis("training minutes"), found.axis(), marks)], caption
+        "time",
+        titled(f"{found.metric} against training time"),
+        [Panel(Axis("training minutes"), found.axis(), marks)],
+        caption,
     )
 
 
@@ -156,7 +159,7 @@ def boxes(found: Numbers, wanted: catalogue.Boxes) -> Chart | None:
         f" baseline's mean. Right: mean difference to the baseline, paired by seed, with its {level:g} % interval"
         " (not adjusted for the number of comparisons)."
     )
-    return Chart("boxes", f"{found.metric} by {wanted.rows}", panels, caption, columns=2)
+    return Chart("boxes", titled(f"{found.metric} by {wanted.rows}"), panels, caption, columns=2)
 
 
 def _change(arm: ArmNumbers, found: Numbers) -> Change:

@@ -113,3 +113,8 @@ class Numbers:
 def is_share(metric: str) -> bool:
     """Whether a metric is read in percent, in figures as in tables."""
     return unit(metric) is PERCENT
+
+
+def titled(text: str) -> str:
+    """With a capital, as a title has it: a metric's name begins with a small letter."""
+    return text[:1].upper() + text[1:]

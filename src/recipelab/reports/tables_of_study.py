@@ -123,11 +123,11 @@ def _increase(first: Mapping[int, float], last: Mapping[int, float]) -> Cell:
 
 
 def recipes(found: Numbers, wanted: catalogue.Recipes) -> Table | None:
-    """Every arm with what its recipe says, its metric, and its training time."""
-    if not found.arms:
-        return None
+    """Every arm with what its recipe says, its metric, and its training time; None where no recipe differs."""
     differing = found.differing()
     keys = wanted.keys or list(differing)[:12]
+    if not found.arms or not keys:
+        return None
     flat = [flatten(arm.readings[0].run.config) for arm in found.arms]
     rows = []
     for arm, one in zip(found.arms, flat, strict=True):
