@@ -1,6 +1,6 @@
 """What a study costs beside its trainings: against the same trainings by `recipelab train`, a start, a list of records.
 
-    python benchmarks/study.py [--quick] [--epochs 150] [--rounds 2] [--json FILE]
+    python benchmarks/study.py [--quick] [--epochs 180] [--rounds 2] [--json FILE]
 
 Every training is ResNet-20 on digits, about a minute of it on a core. A round: a study of one such training, a study of
 three, and `recipelab train` with the words of each, every command in a fresh process. A study's own cost is what its
@@ -104,7 +104,7 @@ def listed(root: Path, count: int) -> list[Figure]:
 def main(arguments: list[str] | None = None) -> Report:
     """Measure as the command line says."""
     options = parser(__doc__ or "")
-    options.add_argument("--epochs", type=int, default=150, help="of each training; default: %(default)s")
+    options.add_argument("--epochs", type=int, default=180, help="of each training; default: %(default)s")
     options.add_argument("--rounds", type=int, default=2, help="default: %(default)s")
     given = options.parse_args(arguments)
     length = ["trainer.epochs=1", "data.limit=200"] if given.quick else [f"trainer.epochs={given.epochs}"]
