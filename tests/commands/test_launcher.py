@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-from multiprocessing import connection, popen_forkserver
+from multiprocessing import connection
 
 import pytest
 
@@ -17,26 +17,6 @@ pytestmark = pytest.mark.skipif("forkserver" not in multiprocessing.get_all_star
 
 def leave(place: Place, link: connection.Connection) -> None:
     """A rank that ends before it has come."""
-
-
-def test_a_server_that_is_killed_while_a_rank_is_started_is_replaced(monkeypatch: pytest.MonkeyPatch) -> None:
-    launch, asked = popen_forkserver.Popen._launch, []
-
-    def once_dead(self, process) -> None:
-        asked.append(process)
-        if len(asked) == 1:
-            raise EOFError
-        launch(self, process)
-
-    monkeypatch.setattr(popen_forkserver.Popen, "_launch", once_dead)
-    launcher = Launcher(2)
-    try:
-        launcher.start(leave, 0)
-        launcher.finish()
-        assert launcher.exit_codes() == [0]
-    finally:
-        launcher.end()
-    assert len(asked) == 2
 
 
 class Late:
