@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from recipelab.averaging.ema import Ema, decay_of_half_life, half_life_of
-from recipelab.averaging.synthesis import AMPLIFICATION, RESIDUAL, Combination
+from recipelab.averaging.synthesis import Combination
 from recipelab.commands.average import count, opening, the_run
 from recipelab.commands.evaluate import locked
 from recipelab.commands.lab import Bench, Lab, open_lab
@@ -22,13 +22,13 @@ from recipelab.commands.wanted import AT_ONCE, solved
 from recipelab.config.averages import named_averages
 from recipelab.core import atomic
 from recipelab.core.cells import csv_cell
-from recipelab.figures.chart import Axis
 from recipelab.figures.decay_curve import DecayCurve, decay_chart
 from recipelab.figures.pictures import write
 from recipelab.loop.device import applied
 from recipelab.metrics.catalogue import PRIMARY
 from recipelab.records.log import Log
-from recipelab.reports.numbers import is_share
+from recipelab.reports.drawn_results import BOUND
+from recipelab.reports.numbers import metric_axis
 
 POINTS = 24
 SHORTEST, LONGEST = 0.25, 0.5
@@ -151,14 +151,11 @@ def _written(lab: Lab, rows: list[Row]) -> list[Path]:
         tracked={name: point for name, point in tracked.items() if point[0] > 0},
     )
     title = f"{lab.trained.name}: averages at its end, {lab.split} ({count(lab)} samples)"
-    share = is_share(metric)
-    axis = Axis(f"{lab.split} {metric}{' (%)' if share else ''}", percent=share)
-    bound = f"residual above {RESIDUAL} or amplification above {AMPLIFICATION:g}"
     with record.averages.file(f"sweep_{lab.split}.csv") as path:
         table = path
         atomic.write_lines(path, lambda file: _table(csv.writer(file, lineterminator="\n"), columns, rows))
     with record.figure(f"decay_sweep_{lab.split}") as picture:
-        write(decay_chart(drawn, title, axis, bound, picture.stem), picture)
+        write(decay_chart(drawn, title, metric_axis(metric, lab.split), BOUND, picture.stem), picture)
     return [picture, table]
 
 

@@ -10,16 +10,12 @@ import numpy as np
 from recipelab.figures.chart import Axis, Line, Panel, Points, counted, heat_of
 from recipelab.figures.live_heat import cell_names
 from recipelab.figures.live_plan import ABOVE, LETTER, LETTERS, LINE, Place, longest, turned
-from recipelab.figures.live_values import GREY, numbers, plain, scale_of
+from recipelab.figures.live_values import GREY, in_lines, numbers, plain, scale_of
 from recipelab.figures.words import shortened
 
 NAMES = 40  # names along an axis, at most
 SMALL = {"size": 12}
 PLAIN: dict[str, Any] = {"automargin": True, "zeroline": False, "gridcolor": f"{GREY}40", "tickfont": SMALL}
-
-
-def _lines(text: str) -> str:
-    return plain(text).replace("\n", "<br>")
 
 
 def add_axes(layout: dict[str, Any], panel: Panel, number: str, place: Place, *, shared: bool) -> None:
@@ -29,7 +25,7 @@ def add_axes(layout: dict[str, Any], panel: Panel, number: str, place: Place, *,
     sides: Any = (("x", panel.x, "y", (x0, x1), place.x_label), ("y", panel.y, "x", (y0, y1), place.y_label))
     for letter, axis, other, ends, label in sides:
         found: dict[str, Any] = {"domain": [round(end, 5) for end in ends], "anchor": f"{other}{number}"}
-        found |= {"title": {"text": _lines(label), "font": SMALL, "standoff": 6}, **PLAIN}
+        found |= {"title": {"text": in_lines(label), "font": SMALL, "standoff": 6}, **PLAIN}
         room = place.inner if letter == "x" else place.high
         found |= _axis(axis, letter) if heat is None else _cells(axis, letter, heat.values.shape[letter == "x"], room)
         if axis.log and 1 <= _decades(panel, letter) <= 2.5:
@@ -41,13 +37,13 @@ def add_axes(layout: dict[str, Any], panel: Panel, number: str, place: Place, *,
         if letter == "x" and counted(panel) and _reach(panel, "x") <= 8:
             found["dtick"] = 1
         if letter == "y" and axis.categories is not None and heat is None:
-            found["ticktext"] = [_lines(name) for name in place.names]
+            found["ticktext"] = [in_lines(name) for name in place.names]
         if shared:
             found["matches"] = letter
         layout[f"{letter}axis{number}"] = found
     at = {"xref": f"x{number} domain", "yref": f"y{number} domain", "showarrow": False}
     if place.title:
-        style = {"xanchor": "left", "yanchor": "bottom", "align": "left", "text": f"<b>{_lines(place.title)}</b>"}
+        style = {"xanchor": "left", "yanchor": "bottom", "align": "left", "text": f"<b>{in_lines(place.title)}</b>"}
         layout["annotations"].append({**at, "x": 0, "y": 1, "yshift": 4 + (ABOVE if panel.above else 0), **style})
     if panel.above is not None:
         _second_scale(layout, panel, at, place.inner)

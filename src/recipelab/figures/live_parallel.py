@@ -10,7 +10,7 @@ from plotly.colors import sample_colorscale
 
 from recipelab.figures.chart import Dimension, Parallel
 from recipelab.figures.live_plan import LINE, broken
-from recipelab.figures.live_values import GREY, Trace, numbers, plain, scale_of
+from recipelab.figures.live_values import GREY, Trace, in_lines, numbers, plain, scale_of
 from recipelab.figures.parallel_scales import heights_of, ticks_of
 
 SHADES = 12  # of the lines: each is one trace, however many runs there are
@@ -55,7 +55,7 @@ def parallel_layout(figure: Parallel, width: int) -> dict[str, Any]:
 
 
 def _label(dimension: Dimension) -> str:
-    return plain(broken(dimension.axis.label, BETWEEN - 8)).replace("\n", "<br>")
+    return in_lines(broken(dimension.axis.label, BETWEEN - 8))
 
 
 def _said(figure: Parallel, shown: list[Dimension]) -> list[list[str]]:

@@ -18,11 +18,8 @@ FEW = 12  # cells in a column
 NARROWEST = 250  # of a panel with what stands around it
 EDGE, AIR, NUMBERS = 16, 14, 44  # to the right, between two panels, and numbers beside an upright axis
 ABOVE = 34  # of a second scale
-LINES, LETTERS, SHORT = (
-    3,
-    20,
-    5,
-)  # of a name beside an axis; letters of one along an axis, and of one that is not turned
+LINES = 3  # of a name beside an axis
+LETTERS, SHORT = 20, 5  # of a name along an axis, and of one that is not turned
 
 
 @dataclass(frozen=True)

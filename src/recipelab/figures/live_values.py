@@ -45,9 +45,14 @@ def braced(text: str) -> str:
     return text.replace("%{", "%&#123;")
 
 
+def in_lines(text: str) -> str:
+    """Text without markup; its lines stay lines."""
+    return plain(text).replace("\n", "<br>")
+
+
 def escaped(texts: Iterable[str]) -> list[str]:
     """Texts without markup; their lines stay lines."""
-    return [plain(text).replace("\n", "<br>") for text in texts]
+    return [in_lines(text) for text in texts]
 
 
 def seen(index: int) -> str:

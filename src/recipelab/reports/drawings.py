@@ -13,7 +13,7 @@ from recipelab.figures.curves import Series, curves_panel
 from recipelab.figures.distances import distances_chart
 from recipelab.reports import drawn_curves, drawn_dots, drawn_ledgers, drawn_resources, drawn_results, tables_of_study
 from recipelab.reports.material import OneRun, StudyMaterial
-from recipelab.reports.numbers import Numbers, is_share
+from recipelab.reports.numbers import Numbers, metric_axis
 from recipelab.reports.parts import Table
 from recipelab.reports.run_courses import course, distance
 
@@ -127,7 +127,6 @@ def _views(run: OneRun) -> list[str]:
 
 def _learning(run: OneRun, views: Sequence[str], metric: str) -> Chart | None:
     """Loss, metric and learning rate against the epoch; solid on validation data, dashed as trained on."""
-    share = is_share(metric)
     loss = "nll" if run.result.get("task") != "regression" else "mse"
     loss_lines = [Series("training, as trained on", [course(run, "train_loss")], 6, "dashed")]
     metric_lines = [Series("training, as trained on", [course(run, f"train_{metric}")], 6, "dashed")]
@@ -136,9 +135,7 @@ def _learning(run: OneRun, views: Sequence[str], metric: str) -> Chart | None:
         metric_lines.append(Series(view, [course(run, f"val_{view}_{metric}")], index))
     epoch = Axis("epoch")
     panels = [
-        curves_panel(
-            metric_lines, epoch, Axis(f"{metric}{' (%)' if share else ''}", percent=share), f"validation {metric}"
-        ),
+        curves_panel(metric_lines, epoch, metric_axis(metric), f"validation {metric}"),
         curves_panel(loss_lines, epoch, Axis(loss), f"validation {loss}"),
         curves_panel([Series("", [course(run, "lr")], 0, step=True)], epoch, Axis("learning rate"), "learning rate"),
     ]
@@ -150,9 +147,8 @@ def figures_of_runs(runs: Sequence[OneRun]) -> list[Figure]:
     """Several runs that belong to no study, side by side: their metric and loss, learning rate and speed."""
     shown = runs[: drawn_curves.MANY]
     metric = "mae" if any(run.result.get("task") == "regression" for run in shown) else "accuracy"
-    share = is_share(metric)
     quantities = [
-        (f"val_VIEW_{metric}", Axis(f"validation {metric}{' (%)' if share else ''}", percent=share)),
+        (f"val_VIEW_{metric}", metric_axis(metric, "validation")),
         ("train_loss", Axis("training loss")),
         ("lr", Axis("learning rate")),
         ("epoch_seconds", Axis("seconds an epoch")),

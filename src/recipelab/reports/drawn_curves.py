@@ -12,7 +12,7 @@ from recipelab.figures.chart import Axis, Chart, Line, Mark, Panel, Points, Rule
 from recipelab.figures.curves import Series, curves_panel
 from recipelab.reports.half_lives import half_lives
 from recipelab.reports.material import Reading
-from recipelab.reports.numbers import ArmNumbers, Numbers, is_share, titled
+from recipelab.reports.numbers import ArmNumbers, Numbers, metric_axis, titled
 from recipelab.reports.run_courses import course
 
 MANY = 14  # lines that can be told apart in one panel
@@ -119,8 +119,7 @@ def training(found: Numbers, wanted: catalogue.Training) -> Chart | None:
 
 def _quantities(found: Numbers) -> list[tuple[str, str, Axis]]:
     """(title, column, axis) of the panels. VIEW: the view that an arm is measured by."""
-    share = is_share(found.metric)
-    metric = Axis(f"{found.metric}{' (%)' if share else ''}", percent=share)
+    metric = metric_axis(found.metric)
     return [
         ("training loss", "train_loss", Axis("loss")),
         ("validation loss", "val_VIEW_nll", Axis("loss (nats)")),

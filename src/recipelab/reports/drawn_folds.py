@@ -5,7 +5,7 @@ from __future__ import annotations
 from recipelab.figures.chart import Axis, Chart
 from recipelab.figures.curves import Series, curves_panel
 from recipelab.reports.material import CrossValidation
-from recipelab.reports.numbers import is_share
+from recipelab.reports.numbers import metric_axis
 from recipelab.reports.run_courses import course
 from recipelab.reports.run_tables import headline
 
@@ -17,9 +17,8 @@ def folds(one: CrossValidation) -> list[Chart]:
     first = next(iter(one.folds.values()))
     _, view, metric = headline(first)
     loss = "mse" if first.result.get("task") == "regression" else "nll"
-    share = is_share(metric)
     quantities = [
-        (f"validation {metric}", f"val_{view}_{metric}", Axis(f"{metric}{' (%)' if share else ''}", percent=share)),
+        (f"validation {metric}", f"val_{view}_{metric}", metric_axis(metric)),
         (f"validation {loss}", f"val_{view}_{loss}", Axis(loss)),
         ("training loss", "train_loss", Axis("loss")),
     ]

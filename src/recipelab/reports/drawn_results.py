@@ -17,12 +17,12 @@ from pydantic import TypeAdapter, ValidationError
 from recipelab.averaging.synthesis import AMPLIFICATION, RESIDUAL
 from recipelab.core.errors import UserError
 from recipelab.core.plain import read_json
-from recipelab.figures.chart import Axis, Chart
+from recipelab.figures.chart import Chart
 from recipelab.figures.confusion import Confusions
 from recipelab.figures.decay_curve import DecayCurve, decay_chart
 from recipelab.figures.parity import PANELS, POINTS, Predictions
 from recipelab.reports.material import OneRun
-from recipelab.reports.numbers import is_share
+from recipelab.reports.numbers import metric_axis
 
 Kept = TypeVar("Kept")
 SCHEMA = 1
@@ -71,7 +71,7 @@ def _sweep(path: Path, run: OneRun) -> Iterator[Chart]:
         yield decay_chart(
             _curve(rows, metric),
             f"Averages at the end, {split}",
-            Axis(f"{split} {metric}{' (%)' if is_share(metric) else ''}", percent=is_share(metric)),
+            metric_axis(metric, split),
             BOUND,
             f"decay_sweep_{split}",
         )

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from recipelab.figures.chart import Axis, Chart, Dimension, Figure, Line, Mark, Panel, Parallel, Points
-from recipelab.reports.numbers import is_share
+from recipelab.reports.numbers import metric_axis
 from recipelab.reports.searches import Search, Trial
 
 
@@ -36,8 +36,7 @@ def value_axis(found: Search, index: int = 0) -> Axis:
     goal = found.metrics[index]
     if goal.column is None:
         return Axis(goal.label or goal.name, log=True)
-    share = is_share(goal.name)
-    return Axis(f"validation {goal.name}{' (%)' if share else ''}", percent=share)
+    return metric_axis(goal.name, "validation")
 
 
 def parameters(found: Search) -> list[str]:

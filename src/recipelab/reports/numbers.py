@@ -76,7 +76,7 @@ class Numbers:
 
     def axis(self, split: str | None = None) -> Axis:
         """The axis of the study's metric."""
-        return Axis(f"{split or self.split} {self.metric}{' (%)' if self.percent else ''}", percent=self.percent)
+        return metric_axis(self.metric, split or self.split)
 
     @property
     def confidence(self) -> float:
@@ -113,6 +113,12 @@ class Numbers:
 def is_share(metric: str) -> bool:
     """Whether a metric is read in percent, in figures as in tables."""
     return unit(metric) is PERCENT
+
+
+def metric_axis(metric: str, before: str = "") -> Axis:
+    """The axis of a metric, in percent where it is a share. before: words of its label, such as the split's name."""
+    share = is_share(metric)
+    return Axis(f"{before} {metric}{' (%)' if share else ''}".lstrip(), percent=share)
 
 
 def titled(text: str) -> str:
